@@ -1,0 +1,1 @@
+"""What a physiologist asks of a trained network: one question a file."""
