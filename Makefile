@@ -1,0 +1,53 @@
+# `make serve` and `make test` set up all they need, in .venv. On Linux with an index that offers several builds of
+# torch, hand the one with CPU builds over: make serve TORCH_INDEX=URL
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PINNED := --constraint requirements.lock $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+ARTIFACTS := digit-net digit-net-best memory-lstm memory-lstm-open
+
+.PHONY: serve test check bench openapi artifacts format lock clean
+
+serve: $(VENV)/runtime  ## the service with its worker on 127.0.0.1:8000
+	@$(BIN)/patchclamp serve
+
+test: $(VENV)/development  ## all tests; says which it leaves out and why
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/development  ## format, lint, types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/pyright
+
+format: $(VENV)/development  ## brings the code into the one format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/development  ## speed against named peers, as ratios
+	@$(BIN)/python -m benchmarks
+
+openapi: $(VENV)/runtime  ## writes docs/openapi.json anew
+	@$(BIN)/patchclamp openapi > docs/openapi.json
+
+artifacts: $(VENV)/runtime  ## trains the shipped models anew (needs MNIST)
+	@for model in $(ARTIFACTS); do $(BIN)/python -m models.artifacts $$model || exit 1; done
+
+lock: $(VENV)/development  ## pins the whole tree as it is installed here
+	@$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+
+clean:  ## removes the environment and caches, never the data folder
+	@rm -rf $(VENV) .pytest_cache .ruff_cache build *.egg-info
+
+# torch first, alone: what depends on it then finds the pinned build and asks for no other.
+$(VENV)/runtime: pyproject.toml requirements.lock
+	@echo "Setting up $(VENV) (once; a few minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) $(PINNED) torch==2.13.0
+	@$(PIP) $(PINNED) --editable .
+	@touch $@
+
+$(VENV)/development: $(VENV)/runtime
+	@$(PIP) $(PINNED) --editable '.[dev]'
+	@touch $@

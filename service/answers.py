@@ -1,0 +1,111 @@
+"""Answers as the client asked for them: JSON with pictures, JSON without, or one picture itself."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import Depends, Query, Request, Response
+
+from service.errors import NotAcceptable, UnknownRendering
+from service.rendering.rendering import Rendering
+
+JSON = "application/json"
+PNG = "image/png"
+
+
+class Reply:
+    """How this client wants its answer."""
+
+    def __init__(
+        self,
+        request: Request,
+        renderings: Annotated[
+            Literal["all", "none"], Query(description="`none` leaves the pictures out of a JSON answer.")
+        ] = "all",
+        rendering: Annotated[
+            str | None, Query(max_length=40, description="Which picture, with `Accept: image/png`; default: the first.")
+        ] = None,
+    ) -> None:
+        self._media_type = preferred(request, (JSON, PNG))
+        self._with_renderings = renderings == "all"
+        self._rendering = rendering
+        self._if_none_match = request.headers.get("if-none-match", "")
+
+    def answer(self, result: Mapping[str, Any], renderings: Sequence[Rendering]) -> Response:
+        """The result as JSON, or one of its renderings as PNG."""
+        if self._media_type == PNG:
+            return self._picture(renderings)
+        return json_response(self.document(result, renderings))
+
+    def document(self, result: Mapping[str, Any], renderings: Iterable[Rendering]) -> Mapping[str, Any]:
+        """The result with its renderings, where they are wanted; nothing is drawn where not."""
+        if not self._with_renderings:
+            return result
+        return {**result, "renderings": [rendering.as_json() for rendering in renderings]}
+
+    def _picture(self, renderings: Sequence[Rendering]) -> Response:
+        chosen = [each for each in renderings if self._rendering in (None, each.name)]
+        if not chosen:
+            names = ", ".join(each.name for each in renderings) or "none"
+            raise UnknownRendering(f"There is no such rendering; there are: {names}.")
+        return png_response(chosen[0].png(), self._if_none_match)
+
+
+Replies = Annotated[Reply, Depends()]
+
+
+def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """`content` as JSON; numpy arrays and datetimes are understood."""
+    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z)
+    return Response(body, status, headers, JSON)
+
+
+def png_response(png: bytes, if_none_match: str = "") -> Response:
+    """A picture with its strong ETag, or 304 where the client has it already."""
+    return tagged_response(png, PNG, if_none_match)
+
+
+def tagged_response(body: bytes, media_type: str, if_none_match: str = "") -> Response:
+    """Bytes with their strong ETag, or 304 where the client has them already."""
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept"}
+    if tag in (each.strip().removeprefix("W/") for each in if_none_match.split(",")) or if_none_match.strip() == "*":
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type=media_type)
+
+
+def preferred(request: Request, offered: Sequence[str]) -> str:
+    """The offered media type that the Accept header likes best; the first one where it does not care.
+
+    Raises:
+        NotAcceptable: It likes none of them.
+    """
+    accepted = [_weighed(part) for part in request.headers.get("accept", "*/*").split(",") if part.strip()] or [("*/*", 1)]
+    ranked = [(max((_liking(media_type, accept) for accept in accepted)), media_type) for media_type in offered]
+    (_, liking), best = max(ranked, key=lambda pair: pair[0][1])
+    if liking <= 0:
+        raise NotAcceptable(f"This answers with {' or '.join(offered)}; ask for one of them in Accept.")
+    return best
+
+
+def _weighed(part: str) -> tuple[str, float]:
+    media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return media_range, min(max(float(value), 0.0), 1.0)
+            except ValueError:
+                return media_range, 0.0
+    return media_range, 1.0
+
+
+def _liking(media_type: str, accept: tuple[str, float]) -> tuple[int, float]:
+    """How specific an accepted range is for the type (the most specific one counts), and its weight."""
+    media_range, weight = accept
+    if media_range == media_type:
+        return 3, weight
+    if media_range == f"{media_type.split('/')[0]}/*":
+        return 2, weight
+    return (1, weight) if media_range == "*/*" else (0, 0.0)

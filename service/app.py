@@ -1,0 +1,62 @@
+"""The HTTP application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.staticfiles import StaticFiles
+
+from service import database, openapi, problems
+from service.bodies import MAX_BODY_BYTES
+from service.catalogue import BUILDERS
+from service.jobs.engine import Jobs
+from service.lab import Lab
+from service.routes import cnn, digits, docs, health, jobs, lstm, models
+from service.settings import Settings
+
+WEB = Path(__file__).parent / "web"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service's API; it computes short analyses itself and hands long ones to the workers."""
+    app = FastAPI(
+        title="Patchclamp",
+        version=version("patchclamp"),
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        max_body_size=MAX_BODY_BYTES,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.settings = settings
+    for route in (cnn, lstm, digits, jobs, models, health, docs):
+        app.include_router(route.router)
+    app.mount("/web", StaticFiles(directory=WEB), name="web")
+    problems.install(app)
+    openapi.install(app)
+    app.add_middleware(problems.RequestIds)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    torch.set_num_threads(settings.threads)
+    engine = database.connect(settings.database_url)
+    database.prepare(settings.database_url, engine)
+    app.state.lab = Lab(settings, engine)
+    app.state.jobs = Jobs(engine)
+    for family in BUILDERS:  # so that nobody's first request waits for it
+        app.state.lab.catalogue.network(app.state.lab.catalogue.default(family))
+    yield
+    app.state.jobs.close()
+    engine.dispose()
+
+
+def _operation_id(route: APIRoute) -> str:
+    return f"{route.tags[0]}_{route.name}".replace(" ", "_") if route.tags else route.name

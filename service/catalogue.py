@@ -1,0 +1,179 @@
+"""The models: those that came with the service, and those that jobs have trained."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from torch import nn
+
+from models import digit_net, memory_lstm
+from models.checkpoints import load_weights, weights_sha256
+from models.digit_net import DigitNet
+from models.errors import CorruptCheckpoint
+from models.memory_lstm import MemoryLSTM
+from service import database
+from service.errors import DefaultModel, ShippedModel, UnknownModel, WrongFamily
+
+Family = Literal["digit-net", "memory-lstm"]
+
+BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], nn.Module]] = {
+    digit_net.FAMILY: lambda architecture: DigitNet(),
+    memory_lstm.FAMILY: lambda architecture: MemoryLSTM(architecture["hidden_size"]),
+}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model and its card; the weights are read when they are needed."""
+
+    id: str
+    family: str
+    sha256: str
+    origin: Literal["shipped", "trained"]
+    card: Mapping[str, Any] = field(compare=False)
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """What every answer says of the model that made it."""
+        return {"id": self.id, "family": self.family, "sha256": self.sha256}
+
+
+class Catalogue:
+    """Finds models by id and gives their networks, ready to be recorded from."""
+
+    def __init__(self, engine: sa.Engine, artifacts: Path) -> None:
+        self._engine = engine
+        self._artifacts = artifacts
+        self._shipped = {model.id: model for model in _shipped(artifacts)}
+        self._network = lru_cache(maxsize=128)(self._build)
+
+    def all(self, family: str | None = None) -> list[Model]:
+        """Every model, shipped ones first, then trained ones from the newest."""
+        trained = sa.select(*_DESCRIPTION).where(self._is_published()).order_by(self._ended_at().desc())
+        with self._engine.connect() as connection:
+            models = [*self._shipped.values(), *map(_model, connection.execute(trained))]
+        return [model for model in models if family in (None, model.family)]
+
+    def get(self, model_id: str) -> Model:
+        """The model of this id.
+
+        Raises:
+            UnknownModel: There is none.
+        """
+        if shipped := self._shipped.get(model_id):
+            return shipped
+        query = sa.select(*_DESCRIPTION).where(database.models.c.id == model_id, self._is_published())
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            raise UnknownModel("No model has this id; GET /models lists them.", "/model")
+        return _model(row)
+
+    def resolve(self, family: str, model_id: str | None) -> Model:
+        """The model of this id, or the family's default where none is given.
+
+        Raises:
+            UnknownModel: There is none.
+            WrongFamily: It is of another family.
+        """
+        if model_id is None:
+            return self.default(family)
+        model = self.get(model_id)
+        if model.family != family:
+            raise WrongFamily(f"This needs a {family} model; GET /models?family={family} lists them.", "/model")
+        return model
+
+    def network(self, model: Model) -> Any:
+        """The network with its weights, in evaluation mode and without gradients; shared, so leave it as it is."""
+        return self._network(model)
+
+    def weights(self, model: Model) -> bytes:
+        """The model's weights as safetensors.
+
+        Raises:
+            UnknownModel: It was deleted meanwhile.
+            CorruptCheckpoint: They are not those that the card names.
+        """
+        if model.origin == "shipped":
+            weights = (self._artifacts / model.id / "model.safetensors").read_bytes()
+        else:
+            query = sa.select(database.models.c.weights).where(database.models.c.id == model.id)
+            with self._engine.connect() as connection:
+                weights = connection.execute(query).scalar()
+        if weights is None:
+            raise UnknownModel("No model has this id; GET /models lists them.", "/model")
+        if weights_sha256(weights) != model.sha256:
+            raise CorruptCheckpoint("The stored weights of this model are damaged; train it again or restore a backup.")
+        return weights
+
+    def default(self, family: str) -> Model:
+        """The model that answers when a request names none."""
+        query = sa.select(database.defaults.c.model_id).where(database.defaults.c.family == family)
+        with self._engine.connect() as connection:
+            chosen = connection.execute(query).scalar()
+        try:
+            return self.get(chosen or family)
+        except UnknownModel:
+            return self.get(family)
+
+    def set_default(self, family: str, model_id: str) -> Model:
+        """Lets `model_id` answer when a request names no model."""
+        model = self.resolve(family, model_id)
+        table = database.defaults
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(table).where(table.c.family == family))
+            connection.execute(sa.insert(table).values(family=family, model_id=model.id))
+        return model
+
+    def delete(self, model_id: str) -> None:
+        """Deletes a trained model.
+
+        Raises:
+            UnknownModel: There is none.
+            ShippedModel: It came with the service.
+            DefaultModel: It is its family's default.
+        """
+        model = self.get(model_id)
+        if model.origin == "shipped":
+            raise ShippedModel("This model came with the service and cannot be deleted; only trained ones can.")
+        if self.default(model.family).id == model.id:
+            raise DefaultModel(
+                f"This model is the default; choose another one first with PUT /models/{model.family}/default."
+            )
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(database.models).where(database.models.c.id == model.id))
+
+    def _build(self, model: Model) -> nn.Module:
+        network = BUILDERS[model.family](model.card["architecture"])
+        load_weights(network, self.weights(model))
+        return network.eval().requires_grad_(False)
+
+    def _is_published(self) -> sa.ColumnElement[bool]:
+        """A trained model is there exactly when its job succeeded (or is known no more)."""
+        status = database.workflow_status(self._engine)
+        return ~sa.exists().where(status.c.workflow_uuid == database.models.c.job_id, status.c.status != "SUCCESS")
+
+    def _ended_at(self) -> sa.ScalarSelect[Any]:
+        status = database.workflow_status(self._engine)
+        ended = sa.select(status.c.completed_at).where(status.c.workflow_uuid == database.models.c.job_id)
+        return ended.scalar_subquery()
+
+
+_DESCRIPTION = (database.models.c.id, database.models.c.family, database.models.c.sha256, database.models.c.card)
+
+
+def _model(row: Any) -> Model:
+    return Model(row.id, row.family, row.sha256, "trained", row.card)
+
+
+def _shipped(artifacts: Path) -> list[Model]:
+    return [_read_artifact(card) for card in sorted(artifacts.glob("*/card.json"))]
+
+
+def _read_artifact(path: Path) -> Model:
+    card = json.loads(path.read_text("utf-8"))
+    return Model(path.parent.name, card["family"], card["sha256"], "shipped", card)

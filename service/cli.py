@@ -1,0 +1,108 @@
+"""The command line: `patchclamp serve`, and its two parts apart, `patchclamp api` and `patchclamp worker`."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from service import logs
+from service.settings import InvalidSettings, Settings, read_settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = read_settings(dict(os.environ))
+        _refuse_strangers(settings, options.command)
+    except InvalidSettings as error:
+        print(error, file=sys.stderr)
+        return 2
+    logs.configure(settings.log_level)
+    return options.run(settings, options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("patchclamp", description="Patch-clamp recording for neural networks, over HTTP.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("serve", help="API and workers under one supervisor").set_defaults(run=_serve)
+    api = commands.add_parser("api", help="the API alone")
+    api.set_defaults(run=_api)
+    worker = commands.add_parser("worker", help="one worker alone")
+    for part in (api, worker):
+        part.add_argument("--with-parent", action="store_true", help="end when standard input does")
+    worker.add_argument("--id", help="who this worker is, so that it finds its job again after a restart")
+    worker.set_defaults(run=_worker)
+    commands.add_parser("openapi", help="print the OpenAPI document").set_defaults(run=_openapi)
+    return parser
+
+
+def _refuse_strangers(settings: Settings, command: str) -> None:
+    if command in ("serve", "api") and not settings.is_local and not settings.open_access:
+        raise InvalidSettings(
+            "Nobody needs a key here, so PATCHCLAMP_HOST may only be an address of this machine such as 127.0.0.1. "
+            "To let everybody who reaches this machine use it, set PATCHCLAMP_OPEN_ACCESS=true."
+        )
+
+
+# Each command imports what it needs: the supervisor must not wait for torch.
+
+
+def _serve(settings: Settings, _options: argparse.Namespace) -> int:
+    from service.supervisor import supervise
+
+    return supervise(settings)
+
+
+def _api(settings: Settings, options: argparse.Namespace) -> int:
+    import uvicorn
+
+    from service.app import create_app
+
+    _follow_parent(options)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    return 0
+
+
+def _worker(settings: Settings, options: argparse.Namespace) -> int:
+    from service.jobs.worker import run_worker
+
+    _follow_parent(options)
+    os.nice(10)  # predictions stay quick while it trains
+    run_worker(settings, options.id)
+    return 0
+
+
+def _follow_parent(options: argparse.Namespace) -> None:
+    """Ends this process in good order when the supervisor is gone, however it went: its end of the pipe closes."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    if options.with_parent:
+        threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+def _openapi(settings: Settings, _options: argparse.Namespace) -> int:
+    import orjson
+
+    from service.app import create_app
+
+    document = orjson.dumps(create_app(settings).openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+    print(document.decode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,292 @@
+"""Jobs as the API sees them: submitted, listed, watched, cancelled, deleted. Nothing is computed here."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+import orjson
+import sqlalchemy as sa
+from dbos import DBOSClient, DBOSPortableJSONSerializer
+
+from service import database
+from service.errors import HTTP_PROBLEMS, IdempotencyConflict, UnfinishedJob, UnknownJob
+from service.jobs.records import NO_PROGRESS
+
+APPLICATION = "patchclamp"
+WORKFLOW = "job"
+QUEUE = "jobs"
+VERSION = "1"  # raised only when a saved state can no longer be read: jobs of another version wait for their worker
+SERIALIZER = DBOSPortableJSONSerializer()
+EVENTS = "events"
+
+_jobs = database.jobs
+_POLL_SECONDS = 0.1  # on SQLite; PostgreSQL notifies
+
+
+class Status(StrEnum):
+    """How a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job has ended."""
+        return self not in (Status.QUEUED, Status.RUNNING)
+
+
+_STATUS = {
+    "ENQUEUED": Status.QUEUED,
+    "DELAYED": Status.QUEUED,
+    "PENDING": Status.RUNNING,
+    "SUCCESS": Status.SUCCEEDED,
+    "ERROR": Status.FAILED,
+    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": Status.FAILED,
+    "CANCELLED": Status.CANCELLED,
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as it stood when it was read; `result` is None also where it was not asked for."""
+
+    id: str
+    kind: str
+    status: Status
+    position: int | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: Mapping[str, Any]
+    request: Mapping[str, Any]
+    result: Mapping[str, Any] | None
+    error: Mapping[str, Any] | None
+    attempts: int
+
+    def document(self) -> dict[str, Any]:
+        """The job as the API shows it."""
+        address = f"/jobs/{self.id}"
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "status": self.status,
+            "position": self.position,
+            "created_at": self.created_at,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "progress": self.progress,
+            "request": self.request,
+            "result": self.result,
+            "error": self.error,
+            "attempts": self.attempts,
+            "links": {
+                "self": address,
+                "events": f"{address}/events",
+                "cancel": f"{address}/cancel",
+                "result": f"{address}/result",
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something a job said of itself: ``progress``, ``preview``, or at last the status it ended with."""
+
+    id: int
+    name: str
+    data: Any
+
+
+class Jobs:
+    """The API's hold on the job store."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._status = database.workflow_status(engine)
+        self._client = DBOSClient(
+            system_database_engine=engine,
+            serializer=SERIALIZER,
+            application_name=APPLICATION,
+            use_listen_notify=engine.dialect.name == "postgresql",
+            retry_connection_errors=False,
+        )
+
+    def close(self) -> None:
+        """Lets go of the job store."""
+        self._client.destroy()
+
+    def submit(
+        self,
+        kind: str,
+        asked: Mapping[str, Any],
+        settle: Callable[[], Mapping[str, Any]],
+        principal: str,
+        key: str | None = None,
+    ) -> Job:
+        """Accepts a job: once this returns, it will end, whatever dies meanwhile.
+
+        `asked` is the request as it came; `settle` completes it. With a `key` (Idempotency-Key) that this principal
+        has used before, the job of that time comes back.
+
+        Raises:
+            IdempotencyConflict: The key was used for another kind of job or another body.
+        """
+        fingerprint = hashlib.sha256(orjson.dumps([kind, asked], option=orjson.OPT_SORT_KEYS)).hexdigest()
+        job_id = str(uuid4() if key is None else uuid5(NAMESPACE_URL, f"patchclamp:{principal}:{key}"))
+        if key is not None and (job := self._earlier(job_id, fingerprint)):
+            return job
+        try:
+            self._insert(job_id, kind, settle(), principal, fingerprint)
+        except sa.exc.IntegrityError:  # the same key, at the same moment
+            if job := self._earlier(job_id, fingerprint):
+                return job
+            raise
+        return self.get(job_id)
+
+    def get(self, job_id: str, with_result: bool = True) -> Job:
+        """The job of this id.
+
+        Raises:
+            UnknownJob: There is none.
+        """
+        result = _jobs.c.result if with_result else sa.null().label("result")
+        query = self._select(result).where(_jobs.c.id == job_id)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            raise UnknownJob("No job has this id; GET /jobs lists them.")
+        return self._job(row)
+
+    def list(self, status: Status | None, kind: str | None, limit: int, before: tuple[int, str] | None) -> list[Job]:
+        """Jobs without their results, newest first, `before` a place (time of creation in ms, id) in that order."""
+        created, job_id = self._status.c.created_at, _jobs.c.id
+        query = self._select(sa.null().label("result")).order_by(created.desc(), job_id.desc()).limit(limit)
+        if status is not None:
+            query = query.where(self._status.c.status.in_([name for name, ours in _STATUS.items() if ours is status]))
+        if kind is not None:
+            query = query.where(_jobs.c.kind == kind)
+        if before is not None:
+            query = query.where(sa.tuple_(created, job_id) < sa.tuple_(*map(sa.literal, before)))
+        with self._engine.connect() as connection:
+            return [self._job(row) for row in connection.execute(query)]
+
+    def cancel(self, job_id: str) -> Job:
+        """Ends a queued job at once and a running one at its next slice; a job that has ended stays as it is."""
+        if not self.get(job_id, with_result=False).status.is_terminal:
+            self._client.cancel_workflow(job_id)
+        return self.get(job_id)
+
+    def delete(self, job_id: str) -> None:
+        """Forgets a job that has ended; models that it published stay.
+
+        Raises:
+            UnfinishedJob: It is queued or running.
+        """
+        job = self.get(job_id, with_result=False)
+        if not job.status.is_terminal:
+            raise UnfinishedJob("The job has not ended; cancel it first with POST /jobs/{id}/cancel.")
+        with self._engine.begin() as connection:
+            if job.status is not Status.SUCCEEDED:
+                connection.execute(sa.delete(database.models).where(database.models.c.job_id == job_id))
+            connection.execute(sa.delete(_jobs).where(_jobs.c.id == job_id))
+        self._client.delete_workflow(job_id)
+
+    async def events(self, job_id: str, first: int = 0) -> AsyncIterator[Event]:
+        """What the job says of itself from event number `first` on, and at last how it ended."""
+        number = first
+        async for value in self._client.read_stream_async(
+            job_id, EVENTS, offset=first, polling_interval_sec=_POLL_SECONDS
+        ):
+            yield Event(number, value["event"], value["data"])
+            number += 1
+        job = await asyncio.to_thread(self.get, job_id, False)
+        yield Event(number, job.status, job.document())
+
+    async def wait(self, job_id: str, seconds: float) -> Job:
+        """The job as it stands when it has ended, or when so many seconds have passed."""
+        try:
+            async with asyncio.timeout(seconds):
+                async for _ in self.events(job_id):
+                    pass
+        except TimeoutError:
+            pass
+        return await asyncio.to_thread(self.get, job_id)
+
+    def check_writable(self) -> None:
+        """Writes to the job store and takes it back; raises what the database raises."""
+        with self._engine.connect() as connection, connection.begin() as transaction:
+            connection.execute(sa.insert(database.defaults).values(family="", model_id=""))
+            transaction.rollback()
+
+    def _earlier(self, job_id: str, fingerprint: str) -> Job | None:
+        with self._engine.connect() as connection:
+            known = connection.scalar(sa.select(_jobs.c.fingerprint).where(_jobs.c.id == job_id))
+        if known is None:
+            return None
+        if known != fingerprint:
+            raise IdempotencyConflict("This Idempotency-Key was used with another body; use a new key for a new job.")
+        return self.get(job_id)
+
+    def _insert(
+        self, job_id: str, kind: str, request: Mapping[str, Any], principal: str, fingerprint: str
+    ) -> None:
+        row = {"id": job_id, "kind": kind, "request": request, "fingerprint": fingerprint, "progress": NO_PROGRESS}
+        with self._engine.begin() as connection:
+            connection.execute(sa.insert(_jobs).values(**row))
+            self._client.enqueue_in_transaction(
+                connection,
+                {
+                    "workflow_name": WORKFLOW,
+                    "queue_name": QUEUE,
+                    "workflow_id": job_id,
+                    "app_version": VERSION,
+                    "authenticated_user": principal,
+                },
+                job_id,
+            )
+
+    def _select(self, result: sa.ColumnElement[Any]) -> sa.Select[Any]:
+        status, ahead = self._status, self._status.alias("ahead")
+        # 1 is next: one more than the jobs that were queued earlier.
+        position = (
+            sa.select(sa.func.count() + 1)
+            .where(ahead.c.status == "ENQUEUED", ahead.c.created_at < status.c.created_at)
+            .scalar_subquery()
+        )
+        return sa.select(
+            *(_jobs.c.id, _jobs.c.kind, _jobs.c.request, _jobs.c.progress, _jobs.c.started_at, _jobs.c.problem, result),
+            *(status.c.status, status.c.created_at, status.c.completed_at, status.c.recovery_attempts),
+            sa.case((status.c.status == "ENQUEUED", position)).label("position"),
+        ).join_from(_jobs, status, status.c.workflow_uuid == _jobs.c.id)
+
+    def _job(self, row: Any) -> Job:
+        status = _STATUS[row.status]
+        problem = row.problem
+        if status is Status.FAILED and problem is None:
+            problem = HTTP_PROBLEMS[500].document("The job failed; the server's log tells more under the job's id.")
+        return Job(
+            id=row.id,
+            kind=row.kind,
+            status=status,
+            position=row.position,
+            created_at=_time(row.created_at / 1000),
+            started_at=_time(row.started_at) if row.started_at else None,
+            finished_at=_time(row.completed_at / 1000) if row.completed_at else None,
+            progress=row.progress,
+            request=row.request,
+            result=orjson.loads(row.result) if row.result and status is Status.SUCCEEDED else None,
+            error=problem if status is Status.FAILED else None,
+            attempts=row.recovery_attempts or 0,
+        )
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

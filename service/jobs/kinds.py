@@ -1,0 +1,57 @@
+"""The kinds of jobs there are, and what each has to bring along."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from torch import nn
+
+from models.work import Work
+from service.lab import Lab
+from service.rendering.rendering import Rendering
+from service.schemas.common import Schema
+
+Request = TypeVar("Request", bound=Schema)
+Doing = TypeVar("Doing", bound=Work)
+
+
+@dataclass(frozen=True)
+class NewModel:
+    """A network that a job has trained and the catalogue shall keep; `card` tells its training and scores."""
+
+    id: str
+    family: str
+    network: nn.Module
+    card: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job ends with: its result (JSON) and the models it made."""
+
+    result: dict[str, Any]
+    models: Sequence[NewModel] = field(default=())
+
+
+@dataclass(frozen=True)
+class Kind(Generic[Request, Doing]):
+    """One kind of job, from the request to the pictures of its result.
+
+    Attributes:
+        name: Such as ``cnn.tune``.
+        schema: The request body.
+        settle: Fills in what chance or a default decides (seed, model) and refuses what cannot be done; runs once, when
+            the job is submitted.
+        begin: The work of a settled request, at its first step.
+        finish: The outcome of finished work; the last argument is the job's id.
+        renderings: The pictures of a result.
+        preview: A small PNG of how far the work is, or None for a kind that has none.
+    """
+
+    name: str
+    schema: type[Request]
+    settle: Callable[[Request, Lab], Request]
+    begin: Callable[[Request, Lab], Doing]
+    finish: Callable[[Request, Doing, Lab, str], Outcome]
+    renderings: Callable[[Mapping[str, Any]], list[Rendering]]
+    preview: Callable[[Doing], bytes] | None = None

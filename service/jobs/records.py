@@ -1,0 +1,119 @@
+"""A job's own row: the request it came with, how far it is, and what came of it."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import orjson
+import sqlalchemy as sa
+
+from models.checkpoints import weights_bytes, weights_sha256
+from service import database
+from service.jobs.kinds import NewModel, Outcome
+
+log = logging.getLogger(__name__)
+
+_jobs = database.jobs
+RETRY_SECONDS = 0.5
+NO_PROGRESS: Mapping[str, Any] = {"step": 0, "total": None, "fraction": 0.0, "eta_seconds": None, "metrics": {}}
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _through_outages(write: Callable[P, T]) -> Callable[P, T]:
+    """Tries again for as long as the database cannot be reached: an outage of the store is no failure of the job."""
+
+    @wraps(write)
+    def persistent(*args: P.args, **kwargs: P.kwargs) -> T:
+        while True:
+            try:
+                return write(*args, **kwargs)
+            except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+                log.warning("the database cannot be reached, trying again: %s", error)
+                time.sleep(RETRY_SECONDS)  # no event tells that a database is back
+
+    return persistent
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a worker needs to begin a job, or to go on with it.
+
+    Attributes:
+        starts: How often it was begun since a state was last saved, this time included.
+    """
+
+    kind: str
+    request: dict[str, Any]
+    state: bytes | None
+    starts: int
+
+
+@_through_outages
+def begin(engine: sa.Engine, job_id: str) -> Beginning:
+    """Notes that the job begins (again)."""
+    first = sa.func.coalesce(_jobs.c.started_at, database.now(engine))
+    begun = sa.update(_jobs).where(_jobs.c.id == job_id).values(starts=_jobs.c.starts + 1, started_at=first)
+    with engine.begin() as connection:
+        connection.execute(begun)
+        row = connection.execute(
+            sa.select(_jobs.c.kind, _jobs.c.request, _jobs.c.state, _jobs.c.starts).where(_jobs.c.id == job_id)
+        ).one()
+    return Beginning(row.kind, row.request, row.state, row.starts)
+
+
+def save_progress(engine: sa.Engine, job_id: str, progress: Mapping[str, Any]) -> None:
+    """Notes how far the job is, for whoever asks."""
+    _update(engine, job_id, progress=progress)
+
+
+def save_state(engine: sa.Engine, job_id: str, progress: Mapping[str, Any], state: bytes) -> None:
+    """Notes how far the job is and where it goes on after a restart."""
+    _update(engine, job_id, progress=progress, state=state, starts=0)
+
+
+def save_problem(engine: sa.Engine, job_id: str, problem: Mapping[str, Any]) -> None:
+    """Notes why the job failed."""
+    _update(engine, job_id, problem=problem, state=None)
+
+
+@_through_outages
+def save_outcome(engine: sa.Engine, job_id: str, outcome: Outcome) -> None:
+    """Keeps the result and the models, together; doing so twice changes nothing."""
+    with engine.begin() as connection:
+        connection.execute(sa.delete(database.models).where(database.models.c.job_id == job_id))
+        if outcome.models:
+            connection.execute(sa.insert(database.models), _rows(job_id, outcome.models))
+        connection.execute(
+            sa.update(_jobs).where(_jobs.c.id == job_id).values(result=orjson.dumps(outcome.result), state=None)
+        )
+
+
+def model_id(family: str, job_id: str, number: int | None = None) -> str:
+    """The id of a model that a job makes: the same each time the job is done over."""
+    mark = hashlib.sha256(job_id.encode()).hexdigest()[:10]
+    return f"{family}-{mark}" if number is None else f"{family}-{mark}-{number}"
+
+
+def _rows(job_id: str, models: Sequence[NewModel]) -> list[dict[str, Any]]:
+    rows = []
+    for model in models:
+        weights = weights_bytes(model.network)
+        sha256 = weights_sha256(weights)
+        card = {**model.card, "family": model.family, "sha256": sha256, "job": job_id}
+        rows.append(
+            {"id": model.id, "family": model.family, "job_id": job_id, "sha256": sha256, "card": card, "weights": weights}
+        )
+    return rows
+
+
+@_through_outages
+def _update(engine: sa.Engine, job_id: str, **values: Any) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.update(_jobs).where(_jobs.c.id == job_id).values(**values))

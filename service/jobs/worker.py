@@ -1,0 +1,200 @@
+"""The worker process: takes one job at a time, does it in slices, and can be killed at any moment."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+import uuid
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+import torch
+from dbos import DBOS, DBOSConfig
+
+from models.errors import LabError
+from models.work import Work
+from service import database
+from service.errors import HTTP_PROBLEMS, LostJob, ServiceError, problem_of
+from service.jobs import records
+from service.jobs.engine import APPLICATION, QUEUE, SERIALIZER, VERSION, WORKFLOW
+from service.jobs.kinds import Kind
+from service.jobs.lease import Lease
+from service.lab import Lab
+from service.logs import job_id_of_this_thread
+from service.operations import KINDS
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+STATE_EVERY_SECONDS = 1.0
+PREVIEW_EVERY_SECONDS = 1.0
+STARTS_WITHOUT_PROGRESS = 5
+# DBOS counts every return to the queue, also by an orderly restart; what ends a job that kills its worker is our own
+# count of starts without progress.
+RECOVERIES = 10_000
+
+
+def run_worker(settings: Settings, worker_id: str | None = None) -> None:
+    """Works until SIGTERM or SIGINT."""
+    worker_id = worker_id or f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    torch.set_num_threads(settings.threads)
+
+    engine = database.connect(settings.database_url)
+    database.prepare(settings.database_url, engine)
+    worker = Worker(Lab(settings, engine), worker_id)
+    lease = Lease(engine, worker_id, settings.lease_seconds, worker.leave_if_stuck)
+    lease.beat()  # before the first job: none may be held without a lease
+    worker.launch()
+    lease.start()
+    log.info("worker %s is ready", worker_id)
+    stop.wait()
+    DBOS.destroy(workflow_completion_timeout_sec=0)
+    lease.release()
+    os._exit(0)  # a slice may still be computing; its job goes on elsewhere from the last saved state
+
+
+class Worker:
+    """Does jobs, in the thread that DBOS gives each."""
+
+    def __init__(self, lab: Lab, worker_id: str) -> None:
+        self._lab = lab
+        self._engine = lab.engine
+        self._worker_id = worker_id
+        self._job_id: str | None = None
+        self._sign_of_life = time.monotonic()
+
+    def launch(self) -> None:
+        """Begins to take jobs from the queue, the ones this worker left behind first."""
+        do = DBOS.step(name="do")(self.do)
+
+        @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=RECOVERIES)
+        def job(job_id: str) -> None:
+            do(job_id)
+
+        config: DBOSConfig = {
+            "name": APPLICATION,
+            "application_version": VERSION,
+            "executor_id": self._worker_id,
+            "system_database_engine": self._engine,
+            "serializer": SERIALIZER,
+            "enable_otlp": False,
+            "log_level": "WARNING",
+            "run_migrations": False,
+            "notification_listener_polling_interval_sec": 0.25,
+        }
+        DBOS(config=config)
+        DBOS.launch()
+        DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=0.1, on_conflict="always_update")
+
+    def do(self, job_id: str) -> None:
+        """Does a job, or the rest of it.
+
+        Cancellation and loss of the lease arrive as exceptions that are no `Exception`, at the next word to the stream.
+        """
+        job_id_of_this_thread.set(job_id)
+        self._job_id, self._sign_of_life = job_id, time.monotonic()
+        try:
+            records.save_outcome(self._engine, job_id, self._outcome(job_id))
+        except (LabError, ServiceError) as error:
+            log.info("the job failed: %s", error)
+            records.save_problem(self._engine, job_id, problem_of(error))
+            raise
+        except Exception:
+            log.exception("the job failed")
+            detail = f"The job failed unexpectedly; the server's log tells more under the job's id {job_id}."
+            records.save_problem(self._engine, job_id, HTTP_PROBLEMS[500].document(detail))
+            raise
+        finally:
+            self._job_id = None
+
+    def leave_if_stuck(self) -> None:
+        """Ends this process when its job is no longer its own, yet its slice does not end: the slot is needed."""
+        job_id, silent_for = self._job_id, time.monotonic() - self._sign_of_life
+        if job_id is None or silent_for < self._lab.settings.stuck_seconds:
+            return
+        if not self._holds(job_id):
+            log.error("job %s was cancelled %.0f s ago and does not stop; this worker restarts", job_id, silent_for)
+            os._exit(3)
+
+    def _outcome(self, job_id: str) -> Any:
+        beginning = records.begin(self._engine, job_id)
+        if beginning.starts > STARTS_WITHOUT_PROGRESS:
+            raise LostJob(
+                f"The job ended its worker {STARTS_WITHOUT_PROGRESS} times without getting any further; "
+                "try it with smaller numbers."
+            )
+        kind: Kind[Any, Any] = KINDS[beginning.kind]
+        request = kind.schema.model_validate(beginning.request)
+        work = kind.begin(request, self._lab)
+        if beginning.state is not None:
+            work.restore(beginning.state)
+        self._do_slices(job_id, kind, work)
+        return kind.finish(request, work, self._lab, job_id)
+
+    def _do_slices(self, job_id: str, kind: Kind[Any, Any], work: Work) -> None:
+        preview_due = _every(PREVIEW_EVERY_SECONDS)
+        state_due = _every(STATE_EVERY_SECONDS)
+        estimate = _Estimate(work)
+        while not work.is_finished:
+            work.advance()
+            self._sign_of_life = time.monotonic()
+            progress = estimate.progress()
+            # The stream is the fence: a job that was cancelled or taken over ends here, before anything is saved.
+            DBOS.write_stream("events", {"event": "progress", "data": progress})
+            if kind.preview is not None and (next(preview_due) or work.is_finished):
+                DBOS.write_stream("events", {"event": "preview", "data": _preview(kind.preview(work))})
+            if next(state_due):
+                records.save_state(self._engine, job_id, progress, work.state())
+            else:
+                records.save_progress(self._engine, job_id, progress)
+
+    def _holds(self, job_id: str) -> bool:
+        status = database.workflow_status(self._engine)
+        query = sa.select(status.c.workflow_uuid).where(
+            status.c.workflow_uuid == job_id, status.c.status == "PENDING", status.c.executor_id == self._worker_id
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query).first() is not None
+
+
+class _Estimate:
+    """How far the work is, and how long the rest takes at the pace so far."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._first_step = work.step
+        self._began = time.monotonic()
+
+    def progress(self) -> Mapping[str, Any]:
+        work = self._work
+        done = work.step - self._first_step
+        seconds = time.monotonic() - self._began
+        remaining = 0 if work.is_finished else work.total - work.step
+        return {
+            "step": work.step,
+            "total": work.total,
+            "fraction": 1.0 if work.is_finished else work.step / work.total,
+            "eta_seconds": round(seconds / done * remaining, 1) if done else None,
+            "metrics": dict(work.metrics),
+        }
+
+
+def _preview(png: bytes) -> dict[str, str]:
+    return {"media_type": "image/png", "data": b64encode(png).decode("ascii")}
+
+
+def _every(seconds: float) -> Iterator[bool]:
+    """Tells, each time it is asked, whether so many seconds have passed since it last said yes."""
+    last = time.monotonic()
+    while True:
+        is_due = time.monotonic() - last >= seconds
+        if is_due:
+            last = time.monotonic()
+        yield is_due

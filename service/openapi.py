@@ -1,0 +1,53 @@
+"""The OpenAPI document: what FastAPI knows of the routes, and the bodies that we read ourselves."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from service.bodies import JSON, MULTIPART, PICTURES
+from service.schemas.common import ProblemDocument, Schema
+
+REF = "#/components/schemas/{model}"
+DESCRIPTION = """\
+Patch-clamp recording for neural networks: train a small CNN on handwritten digits and record every layer, find the
+stimulus that a neuron prefers, train a one-unit LSTM on a memorize-and-report task and watch its gates.
+
+Every analysis takes an optional `model` and, where chance plays a part, a `seed`; the same model, body and seed give
+the same bytes. Errors are RFC 9457 `application/problem+json` and say how to mend the request.
+"""
+_bodies: dict[str, type[Schema]] = {}
+
+
+def accepts(schema: type[Schema], example: dict[str, Any], *, pictures: bool = False) -> dict[str, Any]:
+    """The request body of an operation, for its `openapi_extra`."""
+    _bodies[schema.__name__] = schema
+    content: dict[str, Any] = {JSON: {"schema": {"$ref": REF.format(model=schema.__name__)}, "example": example}}
+    if pictures:
+        picture = {"type": "string", "format": "binary"}
+        content |= {media_type: {"schema": picture} for media_type in PICTURES}
+        form = {"type": "object", "properties": {"file": picture}, "required": ["file"]}
+        content[MULTIPART] = {"schema": form}
+    return {"requestBody": {"content": content, "required": bool(schema.model_json_schema().get("required")) or pictures}}
+
+
+def install(app: FastAPI) -> None:
+    """Lets `app` describe itself so."""
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
+        _, bodies = models_json_schema(
+            [(schema, "validation") for schema in (*_bodies.values(), ProblemDocument)], ref_template=REF
+        )
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas |= bodies["$defs"]
+        # FastAPI's own shape of a validation error is never sent.
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        document["components"]["schemas"] = dict(sorted(schemas.items()))
+        app.openapi_schema = document
+    return app.openapi_schema

@@ -1,0 +1,50 @@
+"""What the digit network makes of images."""
+
+from typing import Any
+
+from models import digit_net
+from models.analysis.activity import describe_layer, predictions
+from models.digit_net import LAYERS, DigitNet
+from service.lab import Lab
+from service.operations.answered import Answered
+from service.operations.images import Stimulus, batch, stimuli
+from service.rendering import cnn as figures
+from service.rendering.digits import input_image, input_sheet
+from service.schemas.cnn import ActivationsRequest, PredictRequest
+
+
+def predict(request: PredictRequest, lab: Lab) -> Answered:
+    """Which digit the network takes each image for."""
+    model = lab.catalogue.resolve(digit_net.FAMILY, request.model)
+    seen = stimuli(request.all_images, lab)
+    found = _predictions(lab.catalogue.network(model), seen)
+    pictures = [
+        input_sheet([each.pixels.numpy() for each in seen], [each.caption for each in seen]),
+        figures.probabilities(
+            [each["probabilities"] for each in found],
+            [each["label"] for each in found],
+            [each["true_label"] for each in found],
+        ),
+    ]
+    return Answered({"model": model.reference, "predictions": found}, pictures)
+
+
+def activations(request: ActivationsRequest, lab: Lab) -> Answered:
+    """The activity of every layer asked for, computed only as deep as asked, and what the image is taken for."""
+    model = lab.catalogue.resolve(digit_net.FAMILY, request.model)
+    network = lab.catalogue.network(model)
+    (seen,) = stimuli([request.image], lab)
+    names = [name for name in LAYERS if name in (request.layers or LAYERS)]
+    responses = network.responses(batch([seen]), names)
+    layers = [describe_layer(LAYERS[name], responses[name], request.drive) for name in names]
+    (prediction,) = _predictions(network, [seen])
+    pictures = [
+        input_image(seen.pixels.numpy(), seen.caption),
+        *(figures.layer_activity(layer["name"], layer["kind"], layer["values"]) for layer in layers),
+    ]
+    return Answered({"model": model.reference, "prediction": prediction, "layers": layers}, pictures)
+
+
+def _predictions(network: DigitNet, seen: list[Stimulus]) -> list[dict[str, Any]]:
+    found = predictions(network, batch(seen))
+    return [{**each, "true_label": stimulus.true_label} for each, stimulus in zip(found, seen, strict=True)]

@@ -1,0 +1,58 @@
+"""The job that trains the lab's digit network."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from models import digit_net
+from models.checkpoints import weights_bytes, weights_sha256
+from models.training.digit_net import DigitNetTraining, DigitNetTrainingSettings
+from service.jobs.kinds import Kind, NewModel, Outcome
+from service.jobs.records import model_id
+from service.lab import Lab
+from service.operations.chance import seed_or_new
+from service.rendering import training as figures
+from service.rendering.rendering import Rendering
+from service.schemas.cnn import TrainRequest
+
+
+def _settle(request: TrainRequest, lab: Lab) -> TrainRequest:
+    lab.digits()
+    return request.model_copy(update={"seed": seed_or_new(request.seed)})
+
+
+def _settings(request: TrainRequest) -> DigitNetTrainingSettings:
+    return DigitNetTrainingSettings(
+        target_accuracy=request.target_accuracy,
+        max_steps=request.max_steps,
+        batch_size=request.batch_size,
+        learning_rate=request.learning_rate,
+        seed=seed_or_new(request.seed),
+    )
+
+
+def _begin(request: TrainRequest, lab: Lab) -> DigitNetTraining:
+    return DigitNetTraining(lab.digits(), _settings(request), lab.device)
+
+
+def _finish(request: TrainRequest, work: DigitNetTraining, lab: Lab, job_id: str) -> Outcome:
+    report = work.report()
+    card = {
+        "name": request.name,
+        "architecture": {},
+        "training": asdict(_settings(request)),
+        "seed": request.seed,
+        "data": digit_net_data(),
+        "scores": {name: report[name] for name in ("train_accuracy", "heldout_accuracy", "test_accuracy", "steps")},
+    }
+    model = NewModel(model_id(digit_net.FAMILY, job_id), digit_net.FAMILY, work.network, card)
+    reference = {"id": model.id, "family": model.family, "sha256": weights_sha256(weights_bytes(model.network))}
+    return Outcome({"model": reference, **report, "seed": request.seed}, [model])
+
+
+def _renderings(result: Mapping[str, Any]) -> list[Rendering]:
+    target = result["target_accuracy"]
+    return [figures.accuracy_curve(result["history"], target), figures.confusion(result["confusion"])]
+
+
+TRAIN = Kind("cnn.train", TrainRequest, _settle, _begin, _finish, _renderings)

@@ -1,0 +1,68 @@
+"""The job that trains memory networks, one or many side by side."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from models import memory_lstm
+from models.checkpoints import weights_bytes, weights_sha256
+from models.training.memory_lstm import MemoryTraining, MemoryTrainingSettings
+from service.jobs.kinds import Kind, NewModel, Outcome
+from service.jobs.records import model_id
+from service.lab import Lab
+from service.operations.chance import seed_or_new
+from service.rendering import training as figures
+from service.rendering.rendering import Rendering
+from service.schemas.lstm import MemoryTrainRequest
+
+
+def _settle(request: MemoryTrainRequest, lab: Lab) -> MemoryTrainRequest:
+    settled = request.model_copy(update={"seed": seed_or_new(request.seed)})
+    _settings(settled)
+    return settled
+
+
+def _settings(request: MemoryTrainRequest) -> MemoryTrainingSettings:
+    given = request.model_dump(exclude={"name", "keep", "seed"})
+    return MemoryTrainingSettings(**given, seed=seed_or_new(request.seed))
+
+
+def _begin(request: MemoryTrainRequest, lab: Lab) -> MemoryTraining:
+    return MemoryTraining(_settings(request), lab.device)
+
+
+def _finish(request: MemoryTrainRequest, work: MemoryTraining, lab: Lab, job_id: str) -> Outcome:
+    report = work.report()
+    ids = [model_id(memory_lstm.FAMILY, job_id, number if request.networks > 1 else None) for number in range(request.networks)]
+    kept = range(request.networks) if request.keep == "all" else [report["best"]]
+    models = {number: _model(request, work, report, number, ids[number]) for number in kept}
+    networks = [{**row, "model": ids[number] if number in models else None} for number, row in enumerate(report["networks"])]
+    best = models[report["best"]]
+    reference = {"id": best.id, "family": best.family, "sha256": weights_sha256(weights_bytes(best.network))}
+    result = {"model": reference, **report, "networks": networks, "seed": request.seed}
+    return Outcome(result, list(models.values()))
+
+
+def _model(
+    request: MemoryTrainRequest, work: MemoryTraining, report: Mapping[str, Any], number: int, identity: str
+) -> NewModel:
+    scores = report["networks"][number]
+    card = {
+        "name": request.name,
+        "architecture": {"hidden_size": request.hidden_size},
+        "training": asdict(_settings(request)),
+        "seed": scores["seed"],
+        "data": "the memorize-and-report task, drawn anew at every step",
+        "scores": scores,
+    }
+    return NewModel(identity, memory_lstm.FAMILY, work.networks()[number], card)
+
+
+def _renderings(result: Mapping[str, Any]) -> list[Rendering]:
+    return [
+        figures.loss_curve(result["history"], result["target_loss"]),
+        figures.networks(result["networks"], result["best"]),
+    ]
+
+
+TRAIN = Kind("lstm.train", MemoryTrainRequest, _settle, _begin, _finish, _renderings)

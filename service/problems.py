@@ -1,0 +1,131 @@
+"""Every refusal and every fault as one `application/problem+json`, without a word of the input."""
+
+import logging
+import re
+import uuid
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.errors import LabError
+from service.errors import HTTP_PROBLEMS, PROBLEMS, InvalidRequest, Problem, ServiceError, problem_of
+from service.logs import request_id
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_RETRY_AFTER = {"503": "10"}
+_HTTP_DETAILS = {
+    400: "The request cannot be read as HTTP; check how it was put together.",
+    404: "There is nothing here; /docs lists every address.",
+    405: "This address does not take that method; the header Allow names those it takes.",
+    413: "The body is larger than 16 MiB; send less at once.",
+}
+
+
+def install(app: FastAPI) -> None:
+    """Lets `app` answer all that goes wrong with a problem document."""
+    app.add_exception_handler(LabError, _refused)
+    app.add_exception_handler(ServiceError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid_parameters)
+    app.add_exception_handler(HTTPException, _http)
+
+
+def problem_response(document: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    """The problem as a response, with Retry-After where waiting helps."""
+    status = document["status"]
+    body = orjson.dumps({**document, "request_id": request_id.get()})
+    waiting = {"Retry-After": _RETRY_AFTER[str(status)]} if str(status) in _RETRY_AFTER else {}
+    return Response(body, status, {**waiting, **(headers or {})}, MEDIA_TYPE)
+
+
+class RequestIds:
+    """Gives each request an id that is on its response and its log lines, and turns faults into plain 500s.
+
+    The outermost layer: it also words the refusal of a body that is too large, which Starlette sends as plain text.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        identity = _well_formed(scope) or uuid.uuid4().hex
+        request_id.set(identity)
+        sender = _Sender(scope, receive, send, identity)
+        try:
+            await self._app(scope, receive, sender)
+        except Exception:
+            log.exception("unexpected fault in %s", scope["method"])
+            if sender.has_started:
+                raise
+            detail = "Something went wrong here, not with your request; the server's log tells more under the request id."
+            await problem_response(HTTP_PROBLEMS[500].document(detail))(scope, receive, sender)
+
+
+class _Sender:
+    """Sends a response with the request's id on it."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, identity: str) -> None:
+        self._scope, self._receive, self._send = scope, receive, send
+        self._identity = identity
+        self._is_replaced = False
+        self.has_started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            if message["status"] == 413 and not _is_problem(message):
+                self._is_replaced = True
+                await problem_response(HTTP_PROBLEMS[413].document(_HTTP_DETAILS[413]))(
+                    self._scope, self._receive, self._start
+                )
+                return
+            await self._start(message)
+        elif not self._is_replaced:
+            await self._send(message)
+
+    async def _start(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.has_started = True
+            message["headers"] = [*message["headers"], (b"x-request-id", self._identity.encode("ascii"))]
+        await self._send(message)
+
+
+def _is_problem(message: Message) -> bool:
+    return (b"content-type", MEDIA_TYPE.encode("ascii")) in message["headers"]
+
+
+def _well_formed(scope: Scope) -> str | None:
+    given = [value for name, value in scope["headers"] if name == b"x-request-id"]
+    text = given[0].decode("latin-1") if len(given) == 1 else ""
+    return text if _REQUEST_ID.fullmatch(text) else None
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, LabError | ServiceError)
+    if PROBLEMS[type(error)].status >= 500:
+        log.error("%s: %s", type(error).__name__, error)
+    return problem_response(problem_of(error), getattr(error, "headers", None))
+
+
+async def _invalid_parameters(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [{"pointer": f"/{each['loc'][-1]}", "detail": f"{each['msg']}."} for each in error.errors()]
+    message = "The request has parameters to be mended; see errors."
+    return problem_response(problem_of(InvalidRequest(message, errors)))
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = error.status_code
+    problem = HTTP_PROBLEMS.get(status) or Problem(status, f"http-{status}", "The request was refused")
+    detail = _HTTP_DETAILS.get(status, "The request was refused; see the status.")
+    return problem_response(problem.document(detail), dict(error.headers or {}))

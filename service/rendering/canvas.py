@@ -1,0 +1,352 @@
+"""The surface that pictures are drawn on.
+
+Places and sizes are in CSS pixels from the top left; a picture holds `SCALE` dots for each, so that it is crisp on fine
+screens. Slanted lines, areas and markers are drawn enlarged and reduced; words, rules and boxes sit on whole dots.
+"""
+
+import io
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw
+
+from service.rendering.lettering import lettered, shortened, text_width
+from service.rendering.palette import GREYS, INK, MUTED, PAPER, QUIET, RULE, Colour, ColourMap, ColourScale, tint
+
+SCALE = 2
+ENLARGEMENT = 3
+MARKER_ENLARGEMENT = 8
+GREY_STEPS = 40
+TINTS = 9
+MITRED_POINTS = 400
+
+Align = Literal["left", "middle", "right"]
+Shape = Literal["disc", "ring", "square", "diamond", "up", "down", "cross"]
+
+
+class Box(NamedTuple):
+    """An upright rectangle in CSS pixels."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        """The right edge."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> float:
+        """The lower edge."""
+        return self.top + self.height
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The point in the middle."""
+        return self.left + self.width / 2, self.top + self.height / 2
+
+    def grown(self, by: float) -> "Box":
+        """The same box with its edges moved outwards."""
+        return Box(self.left - by, self.top - by, self.width + 2 * by, self.height + 2 * by)
+
+
+class Canvas:
+    """A sheet of paper, `width` by `height` CSS pixels."""
+
+    def __init__(self, width: float, height: float) -> None:
+        self.width = width
+        self.height = height
+        self._image = Image.new("RGB", (round(SCALE * width), round(SCALE * height)), PAPER)
+        self._draw = ImageDraw.Draw(self._image)
+        self._inks: dict[Colour, None] = {}
+        self._maps: dict[ColourMap, None] = {}
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: float = 12,
+        colour: Colour = INK,
+        align: Align = "left",
+        width: float | None = None,
+        upright: bool = False,
+    ) -> None:
+        """Writes one line with the middle of its capitals at height `y`.
+
+        Args:
+            x: Where it starts, is centred, or ends, by `align`.
+            y: The height.
+            text: The line.
+            size: CSS pixels to the em.
+            colour: The ink.
+            align: Which part of the line stands at `x`.
+            width: What does not fit into this many pixels is cut with an ellipsis.
+            upright: Written from bottom to top; then `x` and `y` are the middle of the line.
+        """
+        dots = round(SCALE * size)
+        if width is not None:
+            text = shortened(text, dots, SCALE * width)
+        mask = lettered(text, dots)
+        if upright:
+            mask = mask.transpose(Image.Transpose.ROTATE_90)
+            left = SCALE * x - mask.width / 2
+        else:
+            left = SCALE * x - {"left": 0.0, "middle": 0.5, "right": 1.0}[align] * text_width(text, dots)
+        self._stamp(mask, round(left), round(SCALE * y - mask.height / 2), colour)
+
+    def rectangle(
+        self, box: Box, fill: Colour | None = None, outline: Colour | None = None, thickness: float = 0.5
+    ) -> None:
+        """A filled or outlined box with its edges on whole dots."""
+        left, top, right, bottom = _dots(box)
+        if right <= left or bottom <= top:
+            return
+        self._note(fill, outline)
+        self._draw.rectangle(
+            (left, top, right - 1, bottom - 1), fill=fill, outline=outline, width=max(1, round(SCALE * thickness))
+        )
+
+    def rule(
+        self,
+        start: tuple[float, float],
+        end: tuple[float, float],
+        colour: Colour = RULE,
+        thickness: float = 0.5,
+        dash: tuple[float, float] | None = None,
+    ) -> None:
+        """A level or upright line on whole dots, `dash` being the lengths of stroke and gap."""
+        along = 0 if abs(end[0] - start[0]) >= abs(end[1] - start[1]) else 1
+        low, high = sorted((start[along], end[along]))
+        breadth = max(1, round(SCALE * thickness))
+        across = round(SCALE * start[1 - along] - breadth / 2)
+        self._note(colour)
+        for one, two in _strokes(low, high, dash):
+            first, last = round(SCALE * one), max(round(SCALE * one), round(SCALE * two) - 1)
+            corners = [(first, across), (last, across + breadth - 1)]
+            self._draw.rectangle([corner if along == 0 else corner[::-1] for corner in corners], fill=colour)
+
+    def polyline(
+        self,
+        xs: ArrayLike,
+        ys: ArrayLike,
+        colour: Colour,
+        *,
+        thickness: float = 1.6,
+        within: Box | None = None,
+        opacity: float = 1.0,
+        dash: tuple[float, float] | None = None,
+    ) -> None:
+        """A smooth line through the points; a point that is not finite interrupts it."""
+        points = np.column_stack([np.asarray(xs, np.float64), np.asarray(ys, np.float64)])
+        runs = [run for run in _finite_runs(points) if len(run) > 1]
+        if dash is not None:
+            runs = [stroke for run in runs for stroke in _dashed(run, dash)]
+        if not runs:
+            return
+        breadth = max(1, round(SCALE * ENLARGEMENT * thickness))
+        with _Enlarged(self, np.concatenate(runs), thickness, within, colour, opacity) as enlarged:
+            for run in runs:
+                joint = "curve" if len(run) <= MITRED_POINTS else None
+                enlarged.draw.line(enlarged.placed(run), fill=255, width=breadth, joint=joint)
+
+    def area(
+        self, xs: ArrayLike, lower: ArrayLike, upper: ArrayLike, colour: Colour, *, opacity: float, within: Box
+    ) -> None:
+        """A translucent area between two lines."""
+        forth = np.column_stack([np.asarray(xs, np.float64), np.asarray(upper, np.float64)])
+        back = np.column_stack([np.asarray(xs, np.float64), np.asarray(lower, np.float64)])[::-1]
+        outline = np.concatenate([forth, back])
+        outline = outline[np.isfinite(outline).all(axis=1)]
+        if len(outline) < 3:
+            return
+        with _Enlarged(self, outline, 1, within, colour, opacity) as enlarged:
+            enlarged.draw.polygon(enlarged.placed(outline), fill=255)
+
+    def marker(
+        self, x: float, y: float, shape: Shape, size: float, colour: Colour, *, halo: float = 0, opacity: float = 1.0
+    ) -> None:
+        """A mark centred on a point, with a rim of paper `halo` wide where it must stand out from lines."""
+        if not (math.isfinite(x) and math.isfinite(y)):
+            return
+        if halo:
+            self._sprite(x, y, "disc" if shape == "ring" else shape, size + 2 * halo, PAPER, 1.0)
+        self._sprite(x, y, shape, size, colour, opacity)
+
+    def picture(self, values: ArrayLike, box: Box, scale: ColourScale) -> None:
+        """Values (row, column) as a picture that fills `box`, each value a sharp rectangle of its colour."""
+        left, top, right, bottom = _dots(box)
+        self._maps[scale.colour_map] = None
+        rows, columns = max(1, bottom - top), max(1, right - left)
+        binned = _binned(_binned(np.asarray(values, np.float64), columns).T, rows).T
+        colours = Image.fromarray(np.ascontiguousarray(scale.colours(binned)))
+        self._image.paste(colours.resize((columns, rows), Image.Resampling.NEAREST), (left, top))
+
+    def grid(self, box: Box, columns: int, rows: int, opacity: float) -> None:
+        """Hairlines that cut `box` into equal cells, translucent so that they show on light and on dark."""
+        left, top, right, bottom = _dots(box)
+        mask = Image.new("L", (right - left, bottom - top))
+        draw = ImageDraw.Draw(mask)
+        for column in range(1, columns):
+            draw.line([(mask.width * column // columns, 0), (mask.width * column // columns, mask.height)], fill=255)
+        for row in range(1, rows):
+            draw.line([(0, mask.height * row // rows), (mask.width, mask.height * row // rows)], fill=255)
+        self._image.paste((128, 128, 128), (left, top), _faded(mask, opacity))
+
+    def finished(self) -> Image.Image:
+        """The drawing with a palette of at most 256 colours, all made from the inks and maps that were used."""
+        palette = Image.new("P", (1, 1))
+        palette.putpalette(self._palette().tobytes())
+        return self._image.quantize(palette=palette, dither=Image.Dither.NONE)
+
+    def _palette(self) -> NDArray[np.uint8]:
+        inks = np.array([tint(ink, step / TINTS) for ink in self._inks for step in range(TINTS)]).reshape(-1, 3)
+        greys = GREYS.table[np.linspace(0, 255, GREY_STEPS).astype(int)]
+        fixed = np.concatenate([np.array([PAPER, INK, MUTED, QUIET, RULE]), greys, inks])[:256]
+        maps = [colour_map for colour_map in self._maps if colour_map is not GREYS] or [GREYS]
+        share = (256 - len(fixed)) // len(maps)
+        sampled = [colour_map.table[np.linspace(0, 255, share).astype(int)] for colour_map in maps]
+        return np.concatenate([fixed, *sampled]).astype(np.uint8)
+
+    def _note(self, *colours: Colour | None) -> None:
+        """Remembers the inks that the palette must hold."""
+        for colour in colours:
+            if colour is not None and colour not in (PAPER, INK, MUTED, QUIET, RULE):
+                self._inks[colour] = None
+
+    def _sprite(self, x: float, y: float, shape: Shape, size: float, colour: Colour, opacity: float) -> None:
+        mask = _marker_mask(shape, round(SCALE * size), opacity)
+        self._stamp(mask, round(SCALE * x - mask.width / 2), round(SCALE * y - mask.height / 2), colour)
+
+    def _stamp(self, mask: Image.Image, left: int, top: int, colour: Colour) -> None:
+        self._note(colour)
+        self._image.paste(colour, (left, top), mask)
+
+
+class _Enlarged:
+    """A mask over the part of a canvas that some points take up, drawn enlarged and pasted reduced."""
+
+    def __init__(
+        self,
+        canvas: Canvas,
+        points: NDArray[np.float64],
+        thickness: float,
+        within: Box | None,
+        colour: Colour,
+        opacity: float,
+    ) -> None:
+        low = points.min(axis=0) - thickness
+        high = points.max(axis=0) + thickness
+        if within is not None:
+            low = np.maximum(low, (within.left, within.top))
+            high = np.minimum(high, (within.right, within.bottom))
+        low = np.maximum(low, 0)
+        high = np.minimum(high, (canvas.width, canvas.height))
+        self._canvas, self._colour, self._opacity = canvas, colour, opacity
+        self._origin = np.floor(SCALE * low)
+        self._size = np.maximum(0, np.ceil(SCALE * high) - self._origin).astype(int)
+
+    def __enter__(self) -> "_Enlarged":
+        width, height = (ENLARGEMENT * np.maximum(1, self._size)).tolist()
+        self._mask = Image.new("L", (width, height))
+        self.draw = ImageDraw.Draw(self._mask)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if not self._size.all():
+            return
+        reduced = _faded(self._mask.reduce(ENLARGEMENT), self._opacity)
+        self._canvas._stamp(reduced, int(self._origin[0]), int(self._origin[1]), self._colour)
+
+    def placed(self, points: NDArray[np.float64]) -> list[float]:
+        """The points in the mask's own dots, as a flat list of x and y."""
+        return np.clip(ENLARGEMENT * (SCALE * points - self._origin), -1e6, 1e6).ravel().tolist()
+
+
+def encoded(image: Image.Image) -> bytes:
+    """The image as a PNG; no time or other passing thing is in it, so the same image gives the same bytes."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=2)
+    return buffer.getvalue()
+
+
+def width_of(text: str, size: float = 12) -> float:
+    """How wide `text` will be, in CSS pixels."""
+    return text_width(text, round(SCALE * size)) / SCALE
+
+
+def _dots(box: Box) -> tuple[int, int, int, int]:
+    left, top, width, height = box
+    return round(SCALE * left), round(SCALE * top), round(SCALE * (left + width)), round(SCALE * (top + height))
+
+
+def _strokes(low: float, high: float, dash: tuple[float, float] | None) -> Iterator[tuple[float, float]]:
+    if dash is None:
+        yield low, high
+        return
+    stroke, gap = dash
+    for start in np.arange(low, high, stroke + gap):
+        yield float(start), min(high, float(start) + stroke)
+
+
+def _finite_runs(points: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    finite = np.isfinite(points).all(axis=1)
+    if finite.all():
+        return [points]
+    edges = np.flatnonzero(np.diff(finite.astype(np.int8))) + 1
+    return [run for run in np.split(points, edges) if len(run) and np.isfinite(run[0]).all()]
+
+
+def _dashed(points: NDArray[np.float64], dash: tuple[float, float]) -> Iterable[NDArray[np.float64]]:
+    """The strokes of a dashed line, measured along it."""
+    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+    for start, end in _strokes(0, float(lengths[-1]), dash):
+        inner = points[(lengths > start) & (lengths < end)]
+        ends = [[np.interp(at, lengths, points[:, axis]) for axis in range(2)] for at in (start, end)]
+        yield np.concatenate([[ends[0]], inner, [ends[1]]])
+
+
+def _binned(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    """Values (row, column) with neighbouring columns averaged until at most `most` are left."""
+    columns = values.shape[1]
+    if columns <= most:
+        return values
+    edges = np.linspace(0, columns, most + 1).astype(int)
+    return np.add.reduceat(values, edges[:-1], axis=1) / np.diff(edges)
+
+
+@lru_cache(maxsize=256)
+def _marker_mask(shape: Shape, dots: int, opacity: float) -> Image.Image:
+    side = max(3, dots) * MARKER_ENLARGEMENT
+    mask = Image.new("L", (side, side))
+    draw = ImageDraw.Draw(mask)
+    if shape in ("disc", "ring"):
+        draw.ellipse((0, 0, side - 1, side - 1), fill=255)
+        if shape == "ring":
+            rim = max(MARKER_ENLARGEMENT, min(side // 5, 3 * MARKER_ENLARGEMENT))
+            draw.ellipse((rim, rim, side - 1 - rim, side - 1 - rim), fill=0)
+    elif shape == "cross":
+        for points in ([(0.08, 0.08), (0.92, 0.92)], [(0.08, 0.92), (0.92, 0.08)]):
+            draw.line([(side * x, side * y) for x, y in points], fill=255, width=max(MARKER_ENLARGEMENT, side // 6))
+    else:
+        draw.polygon([(side * x, side * y) for x, y in _POLYGONS[shape]], fill=255)
+    return _faded(mask.reduce(MARKER_ENLARGEMENT), opacity)
+
+
+def _faded(mask: Image.Image, opacity: float) -> Image.Image:
+    return mask if opacity >= 1 else mask.point([round(level * opacity) for level in range(256)])
+
+
+_POLYGONS: dict[str, Sequence[tuple[float, float]]] = {
+    "square": [(0.06, 0.06), (0.94, 0.06), (0.94, 0.94), (0.06, 0.94)],
+    "diamond": [(0.5, 0), (1, 0.5), (0.5, 1), (0, 0.5)],
+    "up": [(0.5, 0.04), (1, 0.92), (0, 0.92)],
+    "down": [(0.5, 0.96), (1, 0.08), (0, 0.08)],
+}

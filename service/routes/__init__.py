@@ -1,0 +1,1 @@
+"""The addresses of the service: parse, one call, return."""

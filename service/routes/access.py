@@ -1,0 +1,59 @@
+"""What routes reach for: the lab and the job store of this process."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from service.jobs.engine import Jobs
+from service.lab import Lab
+from service.schemas.common import ProblemDocument
+
+PRINCIPAL = "anonymous"
+
+
+def _lab(request: Request) -> Lab:
+    return request.app.state.lab
+
+
+def _jobs(request: Request) -> Jobs:
+    return request.app.state.jobs
+
+
+LabOfProcess = Annotated[Lab, Depends(_lab)]
+JobStore = Annotated[Jobs, Depends(_jobs)]
+
+_REASONS = {
+    400: "The body cannot be read.",
+    404: "There is no such thing.",
+    406: "None of the accepted media types can be had.",
+    409: "Not in this state.",
+    413: "The body or a picture in it is too large.",
+    415: "The body has a media type that is not read here.",
+    422: "A field is outside the contract; `errors` names it.",
+    500: "A fault of the service; its log tells more under the request id.",
+    503: "Something the service needs is missing for now.",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals of an operation, for the OpenAPI document."""
+    return {
+        status: {
+            "description": _REASONS[status],
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+        }
+        for status in sorted({*statuses, 500})
+    }
+
+
+def pictured(answer: type[Any], *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The responses of an operation that answers with JSON or one of its renderings."""
+    return {
+        200: {"model": answer, "description": "The numbers and their pictures.", "content": {"image/png": _PNG}},
+        304: {"description": "The picture has not changed."},
+        **problems(*statuses, 406, 422),
+    }
+
+
+_PNG = {"schema": {"type": "string", "format": "binary"}}
+DOCUMENTED: tuple[type[Any], ...] = (ProblemDocument,)

@@ -1,0 +1,66 @@
+"""Whether the service lives, and whether it can serve."""
+
+import logging
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Response
+
+from models.errors import LabError
+from service.answers import json_response
+from service.catalogue import BUILDERS
+from service.errors import PROBLEMS, NotReady, ServiceError
+from service.jobs.engine import Jobs
+from service.jobs.lease import living_workers
+from service.lab import Lab
+from service.problems import problem_response
+from service.routes.access import JobStore, LabOfProcess, problems
+
+router = APIRouter(tags=["service"])
+log = logging.getLogger(__name__)
+
+OK = "ok"
+
+
+@router.get("/livez", response_model=dict[str, str], responses=problems())
+async def livez() -> Response:
+    """Say that the process lives."""
+    return json_response({"status": "alive"})
+
+
+@router.get("/readyz", response_model=dict[str, Any], responses=problems(503))
+def readyz(lab: LabOfProcess, jobs: JobStore) -> Response:
+    """Say whether models are loaded, the job store is writable and a worker was seen lately, each by name."""
+    checks = {"models": _models(lab), "job_store": _job_store(jobs), "worker": _worker(lab)}
+    failing = {name: finding for name, finding in checks.items() if finding != OK}
+    if failing:
+        detail = " ".join(f"{name}: {finding}" for name, finding in failing.items())
+        return problem_response({**PROBLEMS[NotReady].document(detail), "checks": checks})
+    return json_response({"status": "ready", "checks": checks})
+
+
+def _models(lab: Lab) -> str:
+    try:
+        for family in BUILDERS:
+            lab.catalogue.network(lab.catalogue.default(family))
+    except (LabError, ServiceError, OSError, sa.exc.SQLAlchemyError) as error:
+        log.warning("models cannot be loaded: %s", error)
+        return "A default model cannot be loaded; restore the artifacts folder and the database."
+    return OK
+
+
+def _job_store(jobs: Jobs) -> str:
+    try:
+        jobs.check_writable()
+    except sa.exc.SQLAlchemyError as error:
+        log.warning("the job store cannot be written: %s", error)
+        return "The database cannot be written; see that it runs and that its disk has room."
+    return OK
+
+
+def _worker(lab: Lab) -> str:
+    try:
+        workers = living_workers(lab.engine, lab.settings.lease_seconds)
+    except sa.exc.SQLAlchemyError:
+        workers = []
+    return OK if workers else "No worker was seen lately; start one with patchclamp worker."

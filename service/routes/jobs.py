@@ -1,0 +1,178 @@
+"""Jobs: submitted by other addresses, watched, cancelled and fetched here."""
+
+import base64
+import binascii
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+
+from service.answers import Replies, json_response
+from service.errors import FailedJob, InvalidRequest, UnfinishedJob
+from service.jobs.engine import Job, Status
+from service.jobs.kinds import Kind
+from service.operations import KINDS
+from service.routes.access import PRINCIPAL, JobStore, LabOfProcess, pictured, problems
+from service.schemas.common import Schema
+from service.schemas.jobs import JobDocument, JobList
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+MAX_WAIT_SECONDS = 60
+RETRY_AFTER_SECONDS = 1
+_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?=$|[,;])")
+
+
+class _Submission:
+    """A job on its way in, with the headers that say how to take it."""
+
+    def __init__(
+        self,
+        reply: Replies,
+        lab: LabOfProcess,
+        jobs: JobStore,
+        prefer: Annotated[
+            str | None, Header(max_length=200, description="`wait=SECONDS` (at most 60) waits for the end.")
+        ] = None,
+        idempotency_key: Annotated[
+            str | None,
+            Header(min_length=1, max_length=200, description="Sent again with the same body, it gives the same job."),
+        ] = None,
+    ) -> None:
+        self._reply, self._lab, self._jobs = reply, lab, jobs
+        self._wait_seconds = _wait_seconds(prefer)
+        self._key = idempotency_key
+
+    async def of(self, kind: Kind[Any, Any], request: Schema) -> Response:
+        """Submits the job; 202, or 200 when it ended while the client was willing to wait."""
+        job = await run_in_threadpool(self._submit, kind, request)
+        if self._wait_seconds and not job.status.is_terminal:
+            job = await self._jobs.wait(job.id, self._wait_seconds)
+        document = await run_in_threadpool(_document, job, self._reply)
+        address = {"Location": f"/jobs/{job.id}"}
+        if self._wait_seconds and job.status.is_terminal:
+            applied = {"Preference-Applied": f"wait={self._wait_seconds}"}
+            return json_response(document, 200, {**address, **applied})
+        return json_response(document, 202, {**address, "Retry-After": str(RETRY_AFTER_SECONDS)})
+
+    def _submit(self, kind: Kind[Any, Any], request: Schema) -> Job:
+        return self._jobs.submit(
+            kind.name,
+            request.model_dump(mode="json", exclude_unset=True),
+            lambda: kind.settle(request, self._lab).model_dump(mode="json"),
+            PRINCIPAL,
+            self._key,
+        )
+
+
+Submission = Annotated[_Submission, Depends()]
+
+
+def job_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The responses of an operation that submits a job."""
+    headers = {
+        "Location": {"description": "Where the job is.", "schema": {"type": "string"}},
+        "Retry-After": {"description": "Seconds after which to look again.", "schema": {"type": "integer"}},
+    }
+    return {
+        200: {"model": JobDocument, "description": "The job has ended within the time given by `Prefer: wait`."},
+        202: {"model": JobDocument, "description": "The job is accepted and will end.", "headers": headers},
+        **problems(*statuses, 406, 422),
+    }
+
+
+@router.get("", response_model=JobList, responses=problems(422))
+def list_jobs(
+    jobs: JobStore,
+    status: Status | None = None,
+    kind: Annotated[str | None, Query(max_length=40)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+) -> Response:
+    """List jobs, newest first, without their results."""
+    page = jobs.list(status, kind, limit + 1, _place(cursor))
+    following = _cursor(page[limit - 1]) if len(page) > limit else None
+    return json_response({"jobs": [job.document() for job in page[:limit]], "next": following})
+
+
+@router.get("/{job_id}", response_model=JobDocument, responses=problems(404, 406, 422))
+def get_job(job_id: str, reply: Replies, jobs: JobStore) -> Response:
+    """Tell how a job stands, with its result once it has succeeded."""
+    return json_response(_document(jobs.get(job_id), reply))
+
+
+@router.delete("/{job_id}", status_code=204, responses=problems(404, 409))
+def delete_job(job_id: str, jobs: JobStore) -> Response:
+    """Forget a job that has ended; models it made stay."""
+    jobs.delete(job_id)
+    return Response(status_code=204)
+
+
+@router.post("/{job_id}/cancel", response_model=JobDocument, responses=problems(404, 406, 422))
+def cancel_job(job_id: str, reply: Replies, jobs: JobStore) -> Response:
+    """Cancel a job: a queued one at once, a running one within a second of work; one that has ended stays as it is."""
+    return json_response(_document(jobs.cancel(job_id), reply))
+
+
+@router.get("/{job_id}/result", responses=pictured(dict[str, Any], 404, 409))
+def get_result(job_id: str, reply: Replies, jobs: JobStore) -> Response:
+    """Fetch the result of a job that has succeeded, alone."""
+    job = jobs.get(job_id)
+    if not job.status.is_terminal:
+        raise UnfinishedJob("The job has not ended; look again later or follow its events.")
+    if job.result is None:
+        raise FailedJob(f"The job has {job.status} and left no result; GET /jobs/{{id}} tells more.")
+    return reply.answer(job.result, KINDS[job.kind].renderings(job.result))
+
+
+def _existing(job_id: str, jobs: JobStore) -> Job:
+    """Refuses an unknown job before the stream begins."""
+    return jobs.get(job_id, with_result=False)
+
+
+@router.get(
+    "/{job_id}/events",
+    response_class=EventSourceResponse,
+    responses={200: {"description": "Events `progress`, `preview`, then how the job ended."}, **problems(404, 422)},
+)
+async def get_events(
+    job: Annotated[Job, Depends(_existing)],
+    jobs: JobStore,
+    last_event_id: Annotated[int, Header(ge=-1, le=2**31, description="Goes on after this event.")] = -1,
+) -> AsyncIterator[ServerSentEvent]:
+    """Follow a job as Server-Sent Events; works for one that has already ended."""
+    async for event in jobs.events(job.id, last_event_id + 1):
+        yield ServerSentEvent(id=str(event.id), event=event.name, data=event.data)
+
+
+def _document(job: Job, reply: Replies) -> dict[str, Any]:
+    document = job.document()
+    if job.result is not None:
+        document["result"] = reply.document(job.result, KINDS[job.kind].renderings(job.result))
+    return document
+
+
+def _wait_seconds(prefer: str | None) -> int:
+    found = _WAIT.search(prefer or "")
+    return min(int(found[1]), MAX_WAIT_SECONDS) if found else 0
+
+
+def _cursor(job: Job) -> str:
+    place = f"{round(job.created_at.timestamp() * 1000)}:{job.id}"
+    return base64.urlsafe_b64encode(place.encode()).decode()
+
+
+def _place(cursor: str | None) -> tuple[int, str] | None:
+    if cursor is None:
+        return None
+    try:
+        created, _, job_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(":")
+        return int(created[:15]), job_id
+    except (ValueError, binascii.Error):
+        detail = "Use the cursor that the page before gave as next."
+        raise InvalidRequest("The cursor is none of ours.", [{"pointer": "/cursor", "detail": detail}]) from None
+
+

@@ -1,0 +1,65 @@
+"""The memory network: its task, simulation, gates, training."""
+
+from fastapi import APIRouter, Response
+
+from service.answers import Replies
+from service.bodies import json_body
+from service.openapi import accepts
+from service.operations import lstm
+from service.operations.lstm_training import TRAIN
+from service.routes.access import LabOfProcess, pictured
+from service.routes.jobs import Submission, job_responses
+from service.schemas.lstm import (
+    GatesAnswer,
+    MemoryTrainRequest,
+    SimulateAnswer,
+    SimulateRequest,
+    TaskAnswer,
+    TaskRequest,
+)
+
+router = APIRouter(prefix="/lstm", tags=["memory network"])
+
+
+@router.post(
+    "/task",
+    responses=pictured(TaskAnswer, 400, 413, 415),
+    openapi_extra=accepts(TaskRequest, {"seq_len": 20, "seed": 1}),
+)
+def task(reply: Replies, request: TaskRequest = json_body(TaskRequest)) -> Response:
+    """Draw a fresh trial of the memorize-and-report task."""
+    answered = lstm.task(request)
+    return reply.answer(answered.result, answered.renderings)
+
+
+@router.post(
+    "/simulate",
+    responses=pictured(SimulateAnswer, 400, 404, 413, 415),
+    openapi_extra=accepts(SimulateRequest, {"seq_len": 300, "seed": 1}),
+)
+def simulate(reply: Replies, lab: LabOfProcess, request: SimulateRequest = json_body(SimulateRequest)) -> Response:
+    """Let the network do the memory task and measure how well it reports."""
+    answered = lstm.simulate(request, lab)
+    return reply.answer(answered.result, answered.renderings)
+
+
+@router.post(
+    "/gates",
+    responses=pictured(GatesAnswer, 400, 404, 413, 415),
+    openapi_extra=accepts(SimulateRequest, {"delay": 15, "seed": 1}),
+)
+def gates(reply: Replies, lab: LabOfProcess, request: SimulateRequest = json_body(SimulateRequest)) -> Response:
+    """Watch the gates and the cell while the network does the memory task."""
+    answered = lstm.gates(request, lab)
+    return reply.answer(answered.result, answered.renderings)
+
+
+@router.post(
+    "/train",
+    status_code=202,
+    responses=job_responses(400, 413, 415),
+    openapi_extra=accepts(MemoryTrainRequest, {"seed": 1, "name": "my memory"}),
+)
+async def train(submission: Submission, request: MemoryTrainRequest = json_body(MemoryTrainRequest)) -> Response:
+    """Train memory networks, one or many side by side, as a job."""
+    return await submission.of(TRAIN, request)

@@ -1,0 +1,69 @@
+"""Models: listed, chosen as defaults, downloaded, deleted."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+
+from service.answers import json_response, tagged_response
+from service.bodies import json_body
+from service.catalogue import Catalogue, Family, Model
+from service.openapi import accepts
+from service.routes.access import LabOfProcess, problems
+from service.schemas.models import DefaultChoice, ModelDocument, ModelList
+
+router = APIRouter(prefix="/models", tags=["models"])
+
+ModelPath = Annotated[str, Path(max_length=80)]
+
+
+@router.get("", response_model=ModelList, responses=problems(422))
+def list_models(lab: LabOfProcess, family: Family | None = None) -> Response:
+    """List all models with their cards."""
+    catalogue = lab.catalogue
+    return json_response({"models": [_document(catalogue, model) for model in catalogue.all(family)]})
+
+
+@router.get("/{model_id}", response_model=ModelDocument, responses=problems(404, 422))
+def get_model(model_id: ModelPath, lab: LabOfProcess) -> Response:
+    """Show a model's card."""
+    return json_response(_document(lab.catalogue, lab.catalogue.get(model_id)))
+
+
+@router.get(
+    "/{model_id}/weights",
+    responses={
+        200: {"content": {"application/octet-stream": {}}, "description": "safetensors"},
+        304: {"description": "The weights have not changed."},
+        **problems(404, 422),
+    },
+    response_class=Response,
+)
+def get_weights(model_id: ModelPath, request: Request, lab: LabOfProcess) -> Response:
+    """Download a model's weights as safetensors."""
+    weights = lab.catalogue.weights(lab.catalogue.get(model_id))
+    response = tagged_response(weights, "application/octet-stream", request.headers.get("if-none-match", ""))
+    response.headers["Content-Disposition"] = f'attachment; filename="{model_id}.safetensors"'
+    return response
+
+
+@router.put(
+    "/{family}/default",
+    response_model=ModelDocument,
+    responses=problems(400, 404, 413, 415, 422),
+    openapi_extra=accepts(DefaultChoice, {"model": "digit-net-best"}),
+)
+def set_default(family: Family, lab: LabOfProcess, choice: DefaultChoice = json_body(DefaultChoice)) -> Response:
+    """Choose the model that answers when a request names none."""
+    return json_response(_document(lab.catalogue, lab.catalogue.set_default(family, choice.model)))
+
+
+@router.delete("/{model_id}", status_code=204, responses=problems(404, 409, 422))
+def delete_model(model_id: ModelPath, lab: LabOfProcess) -> Response:
+    """Delete a trained model."""
+    lab.catalogue.delete(model_id)
+    return Response(status_code=204)
+
+
+def _document(catalogue: Catalogue, model: Model) -> dict[str, Any]:
+    is_default = catalogue.default(model.family).id == model.id
+    return {**model.reference, "origin": model.origin, "is_default": is_default, "card": model.card}

@@ -1,0 +1,78 @@
+"""All that an operator may set, read once from the environment (prefix ``PATCHCLAMP_``)."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "PATCHCLAMP_"
+# Set for the test run, not for the service: they are no settings, and no mistakes either.
+_TEST_VARIABLES = {f"{PREFIX}INSIST", f"{PREFIX}POSTGRESQL"}
+
+
+class InvalidSettings(Exception):
+    """Settings that cannot be; the message names each one and what is allowed."""
+
+
+class Settings(BaseSettings):
+    """One frozen set of settings; science parameters live in requests and model cards instead."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    data: Path = Field(Path("var"), description="Folder for the SQLite database and a downloaded MNIST.")
+    datasets: Path | None = Field(None, description="A torchvision root that already holds MNIST.")
+    artifacts: Path = Field(
+        Path(__file__).resolve().parent.parent / "artifacts", description="Folder of the shipped models; only read."
+    )
+    database_url: str = Field(
+        "", description="sqlite:///FILE or postgresql://...: all that must last. Default: patchclamp.db in `data`."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    open_access: bool = Field(
+        False, description="Listen beyond this machine although nobody needs a key; anyone who reaches it may use it."
+    )
+    device: Literal["cpu", "cuda", "auto"] = Field("cpu", description="Where jobs compute.")
+    workers: int = Field(1, ge=1, le=64, description="Worker processes that `serve` runs.")
+    threads: int = Field(1, ge=1, le=256, description="torch threads of each process.")
+    lease_seconds: float = Field(
+        15, ge=1, le=600, description="A worker silent for so long has lost its jobs to the others."
+    )
+    stuck_seconds: float = Field(
+        30, ge=1, le=3600, description="A worker that goes on with a cancelled job for so long is restarted."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level logged.")
+
+    @model_validator(mode="after")
+    def _default_database(self) -> Self:
+        if not self.database_url:
+            object.__setattr__(self, "database_url", f"sqlite:///{self.data.resolve() / 'patchclamp.db'}")
+        return self
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach the service."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def read_settings(environment: dict[str, str]) -> Settings:
+    """The settings of this environment.
+
+    Raises:
+        InvalidSettings: A value is refused, or a variable with our prefix is no setting (most likely misspelt).
+    """
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | _TEST_VARIABLES
+    if unknown := sorted(name for name in environment if name.startswith(PREFIX) and name not in known):
+        raise InvalidSettings(f"{', '.join(unknown)}: no such setting. There are {', '.join(sorted(known))}.")
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}." for e in error.errors()]
+        raise InvalidSettings("\n".join(lines)) from error

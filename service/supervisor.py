@@ -1,0 +1,97 @@
+"""API and workers as children of one process that restarts each when it dies."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 15.0
+HASTY_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 10.0
+
+
+def supervise(settings: Settings) -> int:
+    """Runs API and workers until SIGTERM or SIGINT, then ends them in good order."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    children = [_Child("api", ["api"])]
+    home = _identity(settings.data)
+    children += [
+        _Child(f"worker {number}", ["worker", "--id", f"{home}-{number}"]) for number in range(1, settings.workers + 1)
+    ]
+    watchers = [threading.Thread(target=child.keep_running, args=(stop,)) for child in children]
+    for watcher in watchers:
+        watcher.start()
+    print(f"Patchclamp serves on http://{settings.host}:{settings.port} (documentation: /docs)", flush=True)
+    stop.wait()
+    for child in children:
+        child.terminate()
+    deadline = time.monotonic() + GRACE_SECONDS
+    for child, watcher in zip(children, watchers, strict=True):
+        watcher.join(max(0.0, deadline - time.monotonic()))
+        child.kill()
+        watcher.join()
+    return 0
+
+
+@dataclass
+class _Child:
+    """One process that is to run for as long as the supervisor does."""
+
+    name: str
+    arguments: list[str]
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def keep_running(self, stop: threading.Event) -> None:
+        """Starts the process, and starts it again whenever it ends; hastily ending ones wait longer each time."""
+        pause = 0.0
+        while not stop.wait(pause):
+            began = time.monotonic()
+            with self._lock:
+                if stop.is_set():
+                    return
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "service.cli", *self.arguments, "--with-parent"], stdin=subprocess.PIPE
+                )
+            status = self._process.wait()
+            if stop.is_set():
+                return
+            was_hasty = time.monotonic() - began < HASTY_SECONDS
+            pause = min(max(0.5, 2 * pause), LONGEST_PAUSE_SECONDS) if was_hasty else 0.0
+            log.warning("%s ended with status %d and is started again", self.name, status)
+
+    def terminate(self) -> None:
+        """Asks the process to end."""
+        with self._lock:
+            if self._process is not None:
+                self._process.terminate()
+
+    def kill(self) -> None:
+        """Ends the process if it has not ended."""
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+
+
+def _identity(data: Path) -> str:
+    """A name of this installation that lasts: its workers find their own jobs again after a restart."""
+    data.mkdir(parents=True, exist_ok=True)
+    path = data / "worker-id"
+    try:
+        with path.open("x", encoding="ascii") as file:
+            file.write(uuid.uuid4().hex[:12])
+    except FileExistsError:
+        pass
+    return path.read_text("ascii") or os.uname().nodename

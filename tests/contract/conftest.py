@@ -1,0 +1,20 @@
+"""One service for all contract tests of a session: API and worker on SQLite, as `make serve` runs them."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.service_process import Service, serving
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with serving(tmp_path_factory.mktemp("service")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def client(service: Service) -> Iterator[httpx.Client]:
+    with service.client() as client:
+        yield client
