@@ -153,7 +153,9 @@ class MemoryLSTM(nn.Module):
             InvalidTask: A clamp with a window, and no periods to find it in.
         """
         weights = dict(self.named_parameters())
-        moments = Moment(*map(_over_time, zip(*recurrence(weights, inputs, _held(inputs, clamps, periods)), strict=True)))
+        moments = Moment(
+            *map(_over_time, zip(*recurrence(weights, inputs, _held(inputs, clamps, periods)), strict=True))
+        )
         return Recording(
             gates={"input": moments.input_gate, "forget": moments.forget_gate, "output": moments.output_gate},
             candidate=moments.candidate,
@@ -232,9 +234,7 @@ def _clamped(gate: Tensor, held: Held | None, time: int) -> Tensor:
     return torch.where(held.when[:, time], held.value[:, time], gate)
 
 
-def _held(
-    inputs: Tensor, clamps: Sequence[Clamp], periods: Mapping[str, NDArray[np.bool_]] | None
-) -> dict[Gate, Held]:
+def _held(inputs: Tensor, clamps: Sequence[Clamp], periods: Mapping[str, NDArray[np.bool_]] | None) -> dict[Gate, Held]:
     held: dict[Gate, Held] = {}
     nowhere = torch.zeros(*inputs.shape[:2], 1, dtype=torch.bool, device=inputs.device)
     for clamp in clamps:

@@ -53,7 +53,7 @@ class Catalogue:
 
     def all(self, family: str | None = None) -> list[Model]:
         """Every model, shipped ones first, then trained ones from the newest."""
-        trained = sa.select(*_DESCRIPTION).where(self._is_published()).order_by(self._ended_at().desc())
+        trained = sa.select(*_DESCRIPTION).where(self._is_published()).order_by(database.models.c.made_at.desc(), database.models.c.id)
         with self._engine.connect() as connection:
             models = [*self._shipped.values(), *map(_model, connection.execute(trained))]
         return [model for model in models if family in (None, model.family)]
@@ -156,11 +156,6 @@ class Catalogue:
         """A trained model is there exactly when its job succeeded (or is known no more)."""
         status = database.workflow_status(self._engine)
         return ~sa.exists().where(status.c.workflow_uuid == database.models.c.job_id, status.c.status != "SUCCESS")
-
-    def _ended_at(self) -> sa.ScalarSelect[Any]:
-        status = database.workflow_status(self._engine)
-        ended = sa.select(status.c.completed_at).where(status.c.workflow_uuid == database.models.c.job_id)
-        return ended.scalar_subquery()
 
 
 _DESCRIPTION = (database.models.c.id, database.models.c.family, database.models.c.sha256, database.models.c.card)

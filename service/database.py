@@ -16,7 +16,10 @@ jobs = sa.Table(
     sa.Column("kind", sa.String(40), nullable=False),
     sa.Column("request", sa.JSON, nullable=False),
     sa.Column("fingerprint", sa.String(64), nullable=False, comment="SHA-256 of kind and body, for Idempotency-Key"),
-    sa.Column("started_at", sa.Float, comment="when it first began, the database's clock"),
+    # The database's clock, seconds since 1970; DBOS rounds its own times to whole seconds on SQLite.
+    sa.Column("created_at", sa.Float, nullable=False, index=True),
+    sa.Column("started_at", sa.Float, comment="when it first began"),
+    sa.Column("finished_at", sa.Float),
     sa.Column("progress", sa.JSON, nullable=False),
     sa.Column("state", sa.LargeBinary, comment="where the work goes on after a restart (safetensors)"),
     sa.Column("starts", sa.Integer, nullable=False, default=0, comment="beginnings since the last saved state"),
@@ -29,7 +32,8 @@ models = sa.Table(
     metadata,
     sa.Column("id", sa.String(80), primary_key=True),
     sa.Column("family", sa.String(40), nullable=False),
-    sa.Column("job_id", sa.String(36), nullable=False),
+    sa.Column("job_id", sa.String(36), nullable=False, index=True),
+    sa.Column("made_at", sa.Float, nullable=False, comment="the database's clock, seconds since 1970"),
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("card", sa.JSON, nullable=False),
     sa.Column("weights", sa.LargeBinary, nullable=False, comment="safetensors"),
@@ -53,7 +57,7 @@ workers = sa.Table(
 
 def workflow_status(engine: sa.Engine) -> sa.TableClause:
     """The documented columns of DBOS's table that we read; DBOS keeps it in a schema of its own on PostgreSQL."""
-    columns = ("workflow_uuid", "status", "created_at", "completed_at", "executor_id", "recovery_attempts")
+    columns = ("workflow_uuid", "status", "executor_id", "recovery_attempts")
     schema = "dbos" if engine.dialect.name == "postgresql" else None
     return sa.table("workflow_status", *map(sa.column, columns), schema=schema)
 

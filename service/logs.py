@@ -16,6 +16,7 @@ def configure(level: str) -> None:
     dbos = logging.getLogger("dbos")
     dbos.handlers = [handler]
     dbos.propagate = False
+    dbos.setLevel(logging.WARNING)
     dbos.addFilter(_is_not_a_job_s_end)
 
 
@@ -27,4 +28,4 @@ class _Format(logging.Formatter):
 
 
 def _is_not_a_job_s_end(record: logging.LogRecord) -> bool:
-    return not record.getMessage().startswith(("Exception encountered in asynchronous workflow", "Workflow failed"))
+    return not record.getMessage().startswith("Exception encountered in background workflow")

@@ -40,7 +40,9 @@ def horizon(
     if trials < FEWEST_TRIALS:
         raise InvalidTask(f"{trials} trials tell too little; use at least {FEWEST_TRIALS}.", "/trials")
     if not 0 <= criterion <= 1:
-        raise InvalidTask("The criterion for R2 lies outside the range from 0 to 1; 0.9 is a common choice.", "/criterion")
+        raise InvalidTask(
+            "The criterion for R2 lies outside the range from 0 to 1; 0.9 is a common choice.", "/criterion"
+        )
     curve = [_point(network, delay, trials, seed, clamps) for delay in sorted(set(delays))]
     horizon_ms = 0
     for point in curve:

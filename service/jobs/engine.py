@@ -165,9 +165,9 @@ class Jobs:
             raise UnknownJob("No job has this id; GET /jobs lists them.")
         return self._job(row)
 
-    def list(self, status: Status | None, kind: str | None, limit: int, before: tuple[int, str] | None) -> list[Job]:
-        """Jobs without their results, newest first, `before` a place (time of creation in ms, id) in that order."""
-        created, job_id = self._status.c.created_at, _jobs.c.id
+    def list(self, status: Status | None, kind: str | None, limit: int, before: tuple[float, str] | None) -> list[Job]:
+        """Jobs without their results, newest first, `before` a place (time of creation, id) in that order."""
+        created, job_id = _jobs.c.created_at, _jobs.c.id
         query = self._select(sa.null().label("result")).order_by(created.desc(), job_id.desc()).limit(limit)
         if status is not None:
             query = query.where(self._status.c.status.in_([name for name, ours in _STATUS.items() if ours is status]))
@@ -182,6 +182,9 @@ class Jobs:
         """Ends a queued job at once and a running one at its next slice; a job that has ended stays as it is."""
         if not self.get(job_id, with_result=False).status.is_terminal:
             self._client.cancel_workflow(job_id)
+            ended = sa.func.coalesce(_jobs.c.finished_at, database.now(self._engine))
+            with self._engine.begin() as connection:
+                connection.execute(sa.update(_jobs).where(_jobs.c.id == job_id).values(finished_at=ended))
         return self.get(job_id)
 
     def delete(self, job_id: str) -> None:
@@ -239,8 +242,9 @@ class Jobs:
         self, job_id: str, kind: str, request: Mapping[str, Any], principal: str, fingerprint: str
     ) -> None:
         row = {"id": job_id, "kind": kind, "request": request, "fingerprint": fingerprint, "progress": NO_PROGRESS}
+        created_at = database.now(self._engine)
         with self._engine.begin() as connection:
-            connection.execute(sa.insert(_jobs).values(**row))
+            connection.execute(sa.insert(_jobs).values(**row, created_at=created_at))
             self._client.enqueue_in_transaction(
                 connection,
                 {
@@ -254,16 +258,19 @@ class Jobs:
             )
 
     def _select(self, result: sa.ColumnElement[Any]) -> sa.Select[Any]:
-        status, ahead = self._status, self._status.alias("ahead")
+        status = self._status
+        ahead, ahead_status = _jobs.alias("ahead"), status.alias("ahead_status")
         # 1 is next: one more than the jobs that were queued earlier.
         position = (
             sa.select(sa.func.count() + 1)
-            .where(ahead.c.status == "ENQUEUED", ahead.c.created_at < status.c.created_at)
+            .select_from(ahead.join(ahead_status, ahead_status.c.workflow_uuid == ahead.c.id))
+            .where(ahead_status.c.status == "ENQUEUED", ahead.c.created_at < _jobs.c.created_at)
             .scalar_subquery()
         )
         return sa.select(
-            *(_jobs.c.id, _jobs.c.kind, _jobs.c.request, _jobs.c.progress, _jobs.c.started_at, _jobs.c.problem, result),
-            *(status.c.status, status.c.created_at, status.c.completed_at, status.c.recovery_attempts),
+            *(_jobs.c.id, _jobs.c.kind, _jobs.c.request, _jobs.c.progress, _jobs.c.problem, result),
+            *(_jobs.c.created_at, _jobs.c.started_at, _jobs.c.finished_at),
+            *(status.c.status, status.c.recovery_attempts),
             sa.case((status.c.status == "ENQUEUED", position)).label("position"),
         ).join_from(_jobs, status, status.c.workflow_uuid == _jobs.c.id)
 
@@ -277,9 +284,9 @@ class Jobs:
             kind=row.kind,
             status=status,
             position=row.position,
-            created_at=_time(row.created_at / 1000),
-            started_at=_time(row.started_at) if row.started_at else None,
-            finished_at=_time(row.completed_at / 1000) if row.completed_at else None,
+            created_at=datetime.fromtimestamp(row.created_at, UTC),
+            started_at=_time(row.started_at),
+            finished_at=_time(row.finished_at) if status.is_terminal else None,
             progress=row.progress,
             request=row.request,
             result=orjson.loads(row.result) if row.result and status is Status.SUCCEEDED else None,
@@ -288,5 +295,5 @@ class Jobs:
         )
 
 
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -80,7 +80,7 @@ def save_state(engine: sa.Engine, job_id: str, progress: Mapping[str, Any], stat
 
 def save_problem(engine: sa.Engine, job_id: str, problem: Mapping[str, Any]) -> None:
     """Notes why the job failed."""
-    _update(engine, job_id, problem=problem, state=None)
+    _update(engine, job_id, problem=problem, state=None, finished_at=database.now(engine))
 
 
 @_through_outages
@@ -89,10 +89,10 @@ def save_outcome(engine: sa.Engine, job_id: str, outcome: Outcome) -> None:
     with engine.begin() as connection:
         connection.execute(sa.delete(database.models).where(database.models.c.job_id == job_id))
         if outcome.models:
-            connection.execute(sa.insert(database.models), _rows(job_id, outcome.models))
-        connection.execute(
-            sa.update(_jobs).where(_jobs.c.id == job_id).values(result=orjson.dumps(outcome.result), state=None)
-        )
+            now = connection.scalar(sa.select(database.now(engine)))
+            connection.execute(sa.insert(database.models), [_row(job_id, model, now) for model in outcome.models])
+        ended = {"result": orjson.dumps(outcome.result), "state": None, "finished_at": database.now(engine)}
+        connection.execute(sa.update(_jobs).where(_jobs.c.id == job_id).values(**ended))
 
 
 def model_id(family: str, job_id: str, number: int | None = None) -> str:
@@ -101,16 +101,18 @@ def model_id(family: str, job_id: str, number: int | None = None) -> str:
     return f"{family}-{mark}" if number is None else f"{family}-{mark}-{number}"
 
 
-def _rows(job_id: str, models: Sequence[NewModel]) -> list[dict[str, Any]]:
-    rows = []
-    for model in models:
-        weights = weights_bytes(model.network)
-        sha256 = weights_sha256(weights)
-        card = {**model.card, "family": model.family, "sha256": sha256, "job": job_id}
-        rows.append(
-            {"id": model.id, "family": model.family, "job_id": job_id, "sha256": sha256, "card": card, "weights": weights}
-        )
-    return rows
+def _row(job_id: str, model: NewModel, made_at: float) -> dict[str, Any]:
+    weights = weights_bytes(model.network)
+    sha256 = weights_sha256(weights)
+    return {
+        "id": model.id,
+        "family": model.family,
+        "job_id": job_id,
+        "made_at": made_at,
+        "sha256": sha256,
+        "card": {**model.card, "family": model.family, "sha256": sha256, "job": job_id},
+        "weights": weights,
+    }
 
 
 @_through_outages

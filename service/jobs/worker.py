@@ -72,7 +72,10 @@ class Worker:
 
     def launch(self) -> None:
         """Begins to take jobs from the queue, the ones this worker left behind first."""
-        do = DBOS.step(name="do")(self.do)
+
+        @DBOS.step(name="do")
+        def do(job_id: str) -> None:
+            self.do(job_id)
 
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=RECOVERIES)
         def job(job_id: str) -> None:

@@ -211,7 +211,7 @@ def colour_bar(canvas: Canvas, box: Box, scale: ColourScale, label: str, words: 
             canvas.rule((place, box.bottom), (place, box.bottom + 4), QUIET)
             canvas.text(place, box.bottom + 13, spelled, size=SMALL, colour=MUTED, align="middle")
     if is_upright:
-        canvas.text(box.left, box.top - 14, label, size=SMALL, colour=MUTED)
+        canvas.text(box.left, box.top - 17, label, size=SMALL, colour=MUTED)
     else:
         canvas.text(box.left - 14, box.centre[1], label, size=SMALL, colour=MUTED, align="right")
 

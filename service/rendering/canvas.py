@@ -202,9 +202,13 @@ class Canvas:
 
     def finished(self) -> Image.Image:
         """The drawing with a palette of at most 256 colours, all made from the inks and maps that were used."""
-        palette = Image.new("P", (1, 1))
-        palette.putpalette(self._palette().tobytes())
-        return self._image.quantize(palette=palette, dither=Image.Dither.NONE)
+        palette = self._palette()
+        # Pillow compares colours rounded down to multiples of four, so the palette it searches must be as well
+        searched = Image.new("P", (1, 1))
+        searched.putpalette((palette & 0xFC).tobytes())
+        image = self._image.quantize(palette=searched, dither=Image.Dither.NONE)
+        image.putpalette(palette.tobytes())
+        return image
 
     def _palette(self) -> NDArray[np.uint8]:
         inks = np.array([tint(ink, step / TINTS) for ink in self._inks for step in range(TINTS)]).reshape(-1, 3)

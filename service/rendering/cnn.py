@@ -19,7 +19,7 @@ from service.rendering.axes import (
     note,
 )
 from service.rendering.canvas import Box
-from service.rendering.layers import Mosaic, draw_bars, label_largest, unit_axis, value_axis, write_values
+from service.rendering.layers import Mosaic, draw_bars, label_largest, unit_axis, unit_ticks, value_axis, write_values
 from service.rendering.lettering import counted, number
 from service.rendering.palette import (
     BLUE,
@@ -105,7 +105,7 @@ def _draw_one(
 ) -> Image.Image:
     slot = 26
     canvas = begun(title, subtitle, COLUMN, HEADER + slot * len(row) + 60)
-    box = Box(MARGIN + 40, HEADER, 470, slot * len(row))
+    box = Box(MARGIN + 40, HEADER, 430, slot * len(row))
     panel = Panel(canvas, box, Linear(0, 1), Linear(len(row) - 0.5, -0.5))
     for tick in panel.x.ticks(5):
         across = float(panel.across(tick))
@@ -126,11 +126,11 @@ def _draw_class(panel: Panel, label: int, value: float, predicted: int, true_lab
     canvas.rectangle(Box(box.left, middle - 8, max(1.0, end - box.left), 16), fill=colour)
     canvas.text(box.left - 12, middle, str(label), size=13, colour=INK, align="right")
     canvas.text(end + 8, middle, _probability(value), size=SMALL, colour=INK if is_predicted else MUTED)
-    words = " and ".join(["predicted"] * is_predicted + ["true label"] * is_true)
+    words = " = ".join(["predicted"] * is_predicted + ["true label"] * is_true)
     if words:
         ink = for_text(BLUE if is_predicted else VERMILLION)
-        canvas.marker(box.right + 66, middle, "diamond" if is_true else "disc", 9, BLUE if is_predicted else VERMILLION)
-        canvas.text(box.right + 76, middle, words, colour=ink)
+        canvas.marker(box.right + 60, middle, "diamond" if is_true else "disc", 9, BLUE if is_predicted else VERMILLION)
+        canvas.text(box.right + 70, middle, words, colour=ink)
 
 
 def _many_images(
@@ -160,8 +160,8 @@ def _draw_many(
 ) -> Image.Image:
     count = len(table)
     slot = 25
-    canvas = begun(title, subtitle, COLUMN, HEADER + slot * CLASSES + 82)
-    width = min(COLUMN - MARGIN - 126, 44 * count)
+    width = min(COLUMN - MARGIN - 126, 56 * count)
+    canvas = begun(title, subtitle, max(500, width + MARGIN + 126), HEADER + slot * CLASSES + 82)
     box = Box(MARGIN + 40, HEADER, width, slot * CLASSES)
     panel = Panel(canvas, box, unit_axis(count), Linear(CLASSES - 0.5, -0.5))
     scale = ColourScale(BLUES, 0.0, 1.0)
@@ -197,8 +197,7 @@ def _mark_answers(panel: Panel, predicted: Sequence[int], true_labels: Sequence[
 
 def _number_images(panel: Panel, count: int) -> None:
     box = panel.box
-    ticks = [tick for tick in Linear(0, max(1, count - 1)).ticks(8) if tick == int(tick) and tick < count]
-    for tick in ticks:
+    for tick in unit_ticks(count):
         words = str(int(tick))
         panel.canvas.text(float(panel.across(tick)), box.bottom + 20, words, size=SMALL, colour=MUTED, align="middle")
     panel.canvas.text(box.centre[0], box.bottom + 38, "image", colour=MUTED, align="middle")
@@ -223,8 +222,7 @@ def _draw_units(values: NDArray[np.float64], title: str, subtitle: str, unit: st
     panel.y_axis(unit)
     draw_bars(panel, values, [BLUE] * values.size)
     label_largest(panel, values)
-    ticks = [tick for tick in Linear(0, max(1, values.size - 1)).ticks(8) if tick == int(tick) and tick < values.size]
-    panel.x_axis("unit (numbers above bars: the largest)", ticks=ticks)
+    panel.x_axis("unit (the largest are numbered)", ticks=unit_ticks(values.size))
     return canvas.finished()
 
 
@@ -236,7 +234,7 @@ def _draw_logits(values: NDArray[np.float64], title: str, subtitle: str) -> Imag
     top = int(np.argmax(values))
     draw_bars(panel, values, [BLUE if unit == top else BAR_COLOUR for unit in range(values.size)])
     write_values(panel, values, top)
-    panel.x_axis("class", ticks=[float(unit) for unit in range(values.size)])
+    panel.x_axis("class", ticks=unit_ticks(values.size))
     return canvas.finished()
 
 

@@ -79,7 +79,7 @@ def draw_pixel_bar(canvas: Canvas, box: Box) -> None:
 
 def _draw_input(pixels: NDArray[np.float64], title: str, subtitle: str) -> Image.Image:
     side = 12 * SIDE
-    canvas = begun(title, subtitle, 500, HEADER + side + 68)
+    canvas = begun(title, subtitle, 520, HEADER + side + 64)
     box = Box(MARGIN + 46, HEADER, side, side)
     draw_digit(canvas, pixels, box)
     canvas.grid(box, SIDE, SIDE, opacity=0.14)
@@ -122,5 +122,5 @@ def _draw_sheet(
 
 def _sheet_columns(count: int) -> int:
     """Few large digits or many small ones, never smaller than can be read."""
-    return next((columns for columns, most in ((4, 8), (6, 24), (8, 48), (12, 120)) if count <= most), 16)
+    return next((columns for columns, most in ((5, 5), (6, 24), (8, 48), (12, 120)) if count <= most), 16)
 

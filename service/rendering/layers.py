@@ -13,6 +13,8 @@ from service.rendering.lettering import signed
 from service.rendering.palette import BLUE, MUTED, QUIET, Colour, ColourScale
 
 LARGEST_MAP = 148.0
+TALLEST = 500.0
+WIDEST_BAR = 36.0
 NUMBER_ROOM = 20.0
 
 
@@ -42,7 +44,8 @@ class Mosaic:
         channels, rows, columns = shape
         side_by_side = _columns(channels)
         gap = 12.0 if side_by_side <= 6 else 6.0
-        cell = min(largest, (width - gap * (side_by_side - 1)) / side_by_side)
+        lines = math.ceil(channels / side_by_side)
+        cell = min(largest, (width - gap * (side_by_side - 1)) / side_by_side, max(48.0, TALLEST / lines - NUMBER_ROOM))
         return cls(left, top, side_by_side, channels, (cell, cell * min(4.0, rows / columns)), gap)
 
     @property
@@ -75,7 +78,7 @@ class Mosaic:
             box = self.map_box(channel)
             canvas.picture(values, box, scale)
             canvas.rectangle(box, outline=QUIET)
-            words = f"channel {channel}" if box.width > 64 else str(channel)
+            words = f"channel {channel}" if box.width > 90 else str(channel)
             canvas.text(box.left, box.top - 9, words, size=SMALL, colour=MUTED)
 
 
@@ -91,7 +94,7 @@ def draw_bars(panel: Panel, values: NDArray[np.float64], colours: Sequence[Colou
     """A bar from 0 for each unit, units at 0, 1, 2 … of the horizontal axis."""
     zero = float(panel.down(0.0))
     slot = panel.box.width / len(values)
-    breadth = slot - min(8.0, max(0.5, 0.25 * slot))
+    breadth = min(WIDEST_BAR, slot - max(0.5, 0.25 * slot))
     for unit, (value, colour) in enumerate(zip(values.tolist(), colours, strict=True)):
         middle, end = panel.point(unit, value)
         top, bottom = min(zero, end), max(zero, end)
@@ -102,6 +105,13 @@ def draw_bars(panel: Panel, values: NDArray[np.float64], colours: Sequence[Colou
 def unit_axis(count: int) -> Linear:
     """A horizontal axis on which each of `count` units has a slot of its own."""
     return Linear(-0.5, count - 0.5)
+
+
+def unit_ticks(count: int) -> list[float]:
+    """Round unit numbers for the horizontal axis; every unit when they are few."""
+    if count <= 16:
+        return [float(unit) for unit in range(count)]
+    return [tick for tick in Linear(0, count - 1).ticks(8) if tick == int(tick)]
 
 
 def label_largest(panel: Panel, values: NDArray[np.float64], most: int = 5) -> None:

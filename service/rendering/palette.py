@@ -43,7 +43,7 @@ class ColourScale:
     def colours(self, values: ArrayLike) -> NDArray[np.uint8]:
         """The colours of `values`, one axis longer; what lies outside the scale takes its end's colour."""
         fractions = (np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low)
-        return self.colour_map.table[np.rint(255 * np.clip(np.nan_to_num(fractions), 0, 1)).astype(np.uint8)]
+        return self.colour_map.table[np.rint(255 * np.fmin(np.fmax(fractions, 0), 1)).astype(np.uint8)]
 
 
 def luminance(colours: ArrayLike) -> NDArray[np.float64]:

@@ -29,7 +29,9 @@ def test_a_leak_loses_gain_by_its_time_constant_but_not_its_order():
 
 def test_the_horizon_is_read_from_r2_and_not_from_correlation():
     # R2 = 1 - (1 - exp(-D / 100))^2 falls under 0.9 at D = -100 ln(1 - sqrt(0.1)) = 38 ms
-    assert horizon(planted_memory(forget=math.exp(-1 / 100)), delays=range(30, 50))["horizon_ms"] == pytest.approx(38, abs=1)
+    assert horizon(planted_memory(forget=math.exp(-1 / 100)), delays=range(30, 50))["horizon_ms"] == pytest.approx(
+        38, abs=1
+    )
 
 
 def test_a_silent_network_has_no_horizon_and_scores_chance():

@@ -29,7 +29,9 @@ def test_the_open_recurrence_agrees_with_torchs_own_lstm(hidden_size):
 
 def test_networks_side_by_side_predict_what_each_predicts_alone():
     networks = [MemoryLSTM.initialised(3, seed) for seed in range(4)]
-    weights = {name: torch.stack([network.state_dict()[name] for network in networks]) for name in networks[0].state_dict()}
+    weights = {
+        name: torch.stack([network.state_dict()[name] for network in networks]) for name in networks[0].state_dict()
+    }
     inputs = torch.stack([INPUTS.roll(shift, dims=0) for shift in range(4)])
     with torch.no_grad():
         alone = torch.stack([network(own) for network, own in zip(networks, inputs, strict=True)])

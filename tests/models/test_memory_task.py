@@ -32,7 +32,9 @@ def test_memorize_is_in_the_first_half_and_report_in_the_second_but_never_on_the
 
 def test_the_delay_averages_half_of_the_sequence():
     delays = memory_trials(seq_len=100, n_repeat=1, batch_size=20_000, seed=0).delays_ms
-    assert delays.mean() == pytest.approx(49, abs=0.5)  # means of 0…49 and 50…98: 24.5 and 74, less 0.5 for the last step
+    assert delays.mean() == pytest.approx(
+        49, abs=0.5
+    )  # means of 0…49 and 50…98: 24.5 and 74, less 0.5 for the last step
 
 
 def test_the_target_is_the_value_at_memorize_and_zero_elsewhere():
