@@ -105,7 +105,7 @@ class MemoryLSTM(nn.Module):
         self.weight_hh_l0 = nn.Parameter(torch.zeros(4 * hidden_size, hidden_size))
         self.bias_ih_l0 = nn.Parameter(torch.zeros(4 * hidden_size))
         self.bias_hh_l0 = nn.Parameter(torch.zeros(4 * hidden_size))
-        self.readout = nn.utils.skip_init(nn.Linear, hidden_size, 1)
+        self.readout = nn.Linear(hidden_size, 1, device="meta").to_empty(device="cpu")
         nn.init.zeros_(self.readout.weight)
         nn.init.zeros_(self.readout.bias)
 

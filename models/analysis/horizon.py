@@ -29,8 +29,8 @@ def horizon(
 
     Returns:
         `curve`, by ascending delay: `delay_ms`, `report_rmse`, `chance_rmse`, `r2`, `r2_interval` (bootstrap over
-        trials, 95 %), `gain` and `correlation`, as in `report_error`; and `horizon_ms`, the longest delay of those asked
-        up to which `r2` stays at or above `criterion`, 0 if it never is.
+        trials, 95 %), `gain` and `correlation`, as in `report_error`; and `horizon_ms`, the longest of these delays up
+        to which `r2` stays at or above `criterion`, 0 if it never is.
 
     Raises:
         InvalidTask: No delay or one under 1 ms, fewer than 16 trials, or a criterion outside 0 to 1.

@@ -335,7 +335,7 @@ class MemoryTraining:
     def _verdict(self, losses: list[float], chance_losses: list[float]) -> str:
         total = self.settings.networks
         verdict = [
-            f"{self._solved} of {total} network{'s' * (total > 1)} met the target loss of {self.settings.target_loss:g}."
+            f"{self._solved} of {total} network{'s' * (total > 1)} met the target loss ({self.settings.target_loss:g})."
         ]
         for index, (loss, chance) in enumerate(zip(losses, chance_losses, strict=True)):
             if loss >= AT_CHANCE * chance:

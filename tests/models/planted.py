@@ -3,6 +3,7 @@
 import math
 
 import torch
+
 from models.memory_lstm import MemoryLSTM
 
 _SHUT = -20.0

@@ -2,10 +2,10 @@ import math
 
 import pytest
 import torch
+
 from models.analysis.gates import aligned_gates, gate_family, time_constants_ms
 from models.memory_lstm import Clamp, MemoryLSTM
 from models.memory_task import memory_trials_with_delay
-
 from tests.models.planted import planted_memory
 
 TRIALS = memory_trials_with_delay(delay=15, n_repeat=2, batch_size=64, seed=0)

@@ -2,11 +2,11 @@ import math
 
 import pytest
 import torch
+
 from models.analysis.horizon import DELAYS_MS, horizon, predict
 from models.errors import InvalidTask
 from models.memory_lstm import Clamp, MemoryLSTM
 from models.memory_task import memory_trials_with_delay
-
 from tests.models.planted import planted_memory
 
 

@@ -3,10 +3,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from models.errors import InvalidTask
 from models.memory_lstm import GATES, Clamp, MemoryLSTM, stacked_prediction
 from models.memory_task import memory_trials, memory_trials_with_delay
-from torch import nn
 
 TRIALS = memory_trials(seq_len=20, n_repeat=3, batch_size=16, seed=5)
 INPUTS = torch.from_numpy(TRIALS.inputs)
@@ -44,7 +45,7 @@ def test_a_recording_holds_every_part_in_its_shape_and_range():
     assert all(trace.shape == (16, 60, 4) for trace in traces)
     assert recording.predicted.shape == (16, 60)
     assert tuple(recording.gates) == GATES
-    assert all(0 <= gate.min() and gate.max() <= 1 for gate in recording.gates.values())
+    assert all(gate.min() >= 0 and gate.max() <= 1 for gate in recording.gates.values())
 
 
 def test_what_is_written_is_the_candidate_behind_the_input_gate():

@@ -3,13 +3,14 @@ import json
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from models.checkpoints import weights_bytes
 from models.errors import CorruptCheckpoint, InvalidTraining
 from models.memory_lstm import MemoryLSTM
 from models.memory_task import chance_loss, memory_trials
 from models.training.memory_lstm import MemoryTraining, MemoryTrainingSettings
 from models.work import run
-from torch import nn
 
 
 def finished(**settings) -> MemoryTraining:
@@ -44,7 +45,7 @@ def test_a_network_learns_the_same_alone_and_in_company():
 def test_learning_leaves_chance_behind():
     training = finished(seed=1, max_steps=1000)
     first, second = training.history
-    assert first["step"], second["step"] == (500, 1000)
+    assert (first["step"], second["step"]) == (500, 1000)
     assert second["losses"][0] < 0.2 * second["chance_loss"]
 
 
@@ -58,7 +59,7 @@ def test_the_loss_stands_beside_its_chance_level_and_a_plateau_there_is_said():
 
 
 def test_a_network_is_solved_at_the_end_of_a_block_and_keeps_the_weights_it_had_then():
-    training = MemoryTraining(MemoryTrainingSettings(seed=0, networks=2, target_loss=0.02, max_steps=600))
+    training = MemoryTraining(MemoryTrainingSettings(seed=0, networks=2, target_loss=0.026, max_steps=600))
     while training.step < 500:
         training.advance()
     then = [weights_bytes(network) for network in training.networks()]
@@ -124,10 +125,10 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
 
 def test_global_generators_are_neither_read_nor_moved():
     torch_state = torch.random.get_rng_state()
-    numpy_state = np.random.get_state()[1].tobytes()
+    numpy_state = repr(np.random.get_state())
     finished(seed=0, max_steps=5, networks=2)
     assert torch.equal(torch.random.get_rng_state(), torch_state)
-    assert np.random.get_state()[1].tobytes() == numpy_state
+    assert repr(np.random.get_state()) == numpy_state
 
 
 def test_a_curriculum_lengthens_sequences_once_the_report_is_easy():

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from models.errors import InvalidTask
 from models.memory_task import (
     chance_loss,
@@ -78,7 +79,7 @@ def test_each_step_is_in_exactly_one_period():
     trials = memory_trials(seq_len=20, n_repeat=3, batch_size=16, seed=3)
     periods = trials.periods()
     assert set(periods) == {"memorize", "delay", "report", "other"}
-    assert (sum(mask.astype(int) for mask in periods.values()) == 1).all()
+    assert (np.sum(list(periods.values()), axis=0) == 1).all()
     assert periods["delay"].sum() == (trials.delays_ms - 1).sum()
 
 

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+
 from models.analysis.report_error import report_error
 from models.memory_task import memory_trials, memory_trials_with_delay, trials_from_inputs
 
