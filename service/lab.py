@@ -1,5 +1,6 @@
 """What every operation may reach for: the models, the digits, the place to compute."""
 
+import time
 from functools import cached_property
 from threading import Lock
 
@@ -11,6 +12,8 @@ from models.errors import DatasetUnavailable
 from service.catalogue import Catalogue
 from service.settings import Settings
 
+RETRY_SECONDS = 60.0
+
 
 class Lab:
     """One process's equipment. Making it is cheap; MNIST is opened when somebody first asks for a digit."""
@@ -20,6 +23,7 @@ class Lab:
         self.engine = engine
         self.catalogue = Catalogue(engine, settings.artifacts)
         self._digits: Digits | None = None
+        self._refusal: tuple[DatasetUnavailable, float] | None = None
         self._opening = Lock()
 
     def digits(self) -> Digits:
@@ -30,7 +34,7 @@ class Lab:
         """
         with self._opening:
             if self._digits is None:
-                self._digits = Digits.open(datasets=self.settings.datasets, data=self.settings.data)
+                self._digits = self._open_digits()
             return self._digits
 
     def digits_if_any(self) -> Digits | None:
@@ -46,3 +50,13 @@ class Lab:
         if self.settings.device == "auto":
             return "cuda" if torch.cuda.is_available() else "cpu"
         return self.settings.device
+
+    def _open_digits(self) -> Digits:
+        """Tries anew only after a while: on a machine without network each try takes seconds."""
+        if self._refusal is not None and time.monotonic() - self._refusal[1] < RETRY_SECONDS:
+            raise self._refusal[0]
+        try:
+            return Digits.open(datasets=self.settings.datasets, data=self.settings.data)
+        except DatasetUnavailable as error:
+            self._refusal = error, time.monotonic()
+            raise

@@ -4,8 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+
 from models.digits import Digits
 from models.errors import DatasetUnavailable
+
+torch.set_num_threads(1)  # as the service does; small tensors only suffer from more
 
 
 def leave_out(need: str, reason: str) -> None:

@@ -1,10 +1,10 @@
 """The job that trains the lab's digit network."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from models import digit_net
+from models.artifacts import digit_net_card
 from models.checkpoints import weights_bytes, weights_sha256
 from models.training.digit_net import DigitNetTraining, DigitNetTrainingSettings
 from service.jobs.kinds import Kind, NewModel, Outcome
@@ -37,14 +37,7 @@ def _begin(request: TrainRequest, lab: Lab) -> DigitNetTraining:
 
 def _finish(request: TrainRequest, work: DigitNetTraining, lab: Lab, job_id: str) -> Outcome:
     report = work.report()
-    card = {
-        "name": request.name,
-        "architecture": {},
-        "training": asdict(_settings(request)),
-        "seed": request.seed,
-        "data": digit_net_data(),
-        "scores": {name: report[name] for name in ("train_accuracy", "heldout_accuracy", "test_accuracy", "steps")},
-    }
+    card = {"name": request.name, **digit_net_card(_settings(request), report)}
     model = NewModel(model_id(digit_net.FAMILY, job_id), digit_net.FAMILY, work.network, card)
     reference = {"id": model.id, "family": model.family, "sha256": weights_sha256(weights_bytes(model.network))}
     return Outcome({"model": reference, **report, "seed": request.seed}, [model])

@@ -1,10 +1,10 @@
 """The job that trains memory networks, one or many side by side."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from models import memory_lstm
+from models.artifacts import memory_lstm_card
 from models.checkpoints import weights_bytes, weights_sha256
 from models.training.memory_lstm import MemoryTraining, MemoryTrainingSettings
 from service.jobs.kinds import Kind, NewModel, Outcome
@@ -46,15 +46,7 @@ def _finish(request: MemoryTrainRequest, work: MemoryTraining, lab: Lab, job_id:
 def _model(
     request: MemoryTrainRequest, work: MemoryTraining, report: Mapping[str, Any], number: int, identity: str
 ) -> NewModel:
-    scores = report["networks"][number]
-    card = {
-        "name": request.name,
-        "architecture": {"hidden_size": request.hidden_size},
-        "training": asdict(_settings(request)),
-        "seed": scores["seed"],
-        "data": "the memorize-and-report task, drawn anew at every step",
-        "scores": scores,
-    }
+    card = {"name": request.name, **memory_lstm_card(_settings(request), report["networks"][number])}
     return NewModel(identity, memory_lstm.FAMILY, work.networks()[number], card)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from service.rendering.canvas import Align, Box, Canvas, Shape, width_of
-from service.rendering.lettering import MINUS, number, power_of_ten
+from service.rendering.lettering import MINUS, TIMES, number, power_of_ten
 from service.rendering.palette import INK, MUTED, PAPER, QUIET, RULE, Colour, ColourScale, for_text
 
 COLUMN = 720
@@ -69,7 +69,7 @@ class Log:
     def labels(self, ticks: Sequence[float]) -> list[str]:
         """The ticks in words; far from 1 as powers of ten."""
         plain = all(1e-3 <= tick < 1e5 for tick in ticks)
-        return [number(tick) if plain else _as_power(tick) for tick in ticks]
+        return [number(tick) if plain else _with_power(tick) for tick in ticks]
 
 
 Scale = Linear | Log
@@ -116,7 +116,8 @@ class Panel:
             self.canvas.rule((place, bottom), (place, bottom + 4), QUIET)
             self.canvas.text(place, bottom + 14, words, size=SMALL, colour=MUTED, align="middle")
         if label:
-            self.canvas.text(self.box.left + self.box.width / 2, bottom + 34, label, colour=MUTED, align="middle")
+            below = bottom + (34 if ticks else 16)
+            self.canvas.text(self.box.left + self.box.width / 2, below, label, colour=MUTED, align="middle")
 
     def line(
         self,
@@ -131,9 +132,7 @@ class Panel:
         """A line through the data, no finer than the screen can show."""
         across, down = thinned(self.across(xs), self.down(ys), self.box)
         within = self.box.grown(3)
-        self.canvas.polyline(
-            across, down, colour, thickness=thickness, within=within, opacity=opacity, dash=dash
-        )
+        self.canvas.polyline(across, down, colour, thickness=thickness, within=within, opacity=opacity, dash=dash)
 
     def markers(
         self,
@@ -260,8 +259,8 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
 def thinned(
     across: NDArray[np.float64], down: NDArray[np.float64], box: Box
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A line with more points than the box has dots, reduced to the extremes of each dot: it looks the same."""
-    columns = int(2 * box.width)
+    """A line with more points than the box has pixels, reduced to the extremes in each pixel: it looks the same."""
+    columns = int(box.width)
     if len(across) <= 2 * columns or not (np.isfinite(across).all() and np.isfinite(down).all()):
         return across, down
     edges = np.linspace(0, len(across), columns + 1).astype(int)[:-1]
@@ -282,7 +281,7 @@ def _bar_ticks(scale: ColourScale, count: int) -> list[tuple[float, str]]:
     return [(scale.low, number(scale.low)), *inner, (scale.high, number(scale.high))]
 
 
-def _as_power(tick: float) -> str:
+def _with_power(tick: float) -> str:
     exponent = math.floor(math.log10(tick) + 1e-9)
     digit = round(tick / 10.0**exponent)
-    return power_of_ten(exponent) if digit == 1 else number(tick)
+    return power_of_ten(exponent) if digit == 1 else f"{digit}{TIMES}{power_of_ten(exponent)}"

@@ -40,9 +40,7 @@ CLASSES = 10
 BAR_COLOUR: Colour = (176, 183, 192)
 
 
-def probabilities(
-    probabilities: ArrayLike, predicted: Sequence[int], true_labels: Sequence[int | None]
-) -> Rendering:
+def probabilities(probabilities: ArrayLike, predicted: Sequence[int], true_labels: Sequence[int | None]) -> Rendering:
     """How sure the network is of each class, for one image as bars, for more as a heat map.
 
     Args:
@@ -133,9 +131,7 @@ def _draw_class(panel: Panel, label: int, value: float, predicted: int, true_lab
         canvas.text(box.right + 70, middle, words, colour=ink)
 
 
-def _many_images(
-    table: NDArray[np.float64], predicted: Sequence[int], true_labels: Sequence[int | None]
-) -> Rendering:
+def _many_images(table: NDArray[np.float64], predicted: Sequence[int], true_labels: Sequence[int | None]) -> Rendering:
     known = [(answer, label) for answer, label in zip(predicted, true_labels, strict=True) if label is not None]
     wrong = sum(answer != label for answer, label in known)
     title = f"Probability of each class for {len(table):,} images"
@@ -146,9 +142,7 @@ def _many_images(
         f"A heat map of class by image, colour from probability 0 to 1: {subtitle}; on average the predicted class has "
         f"probability {number(sure)}. The predictions are {answers}."
     )
-    return Rendering(
-        "probabilities", title, alt, lambda: _draw_many(table, predicted, true_labels, title, subtitle)
-    )
+    return Rendering("probabilities", title, alt, lambda: _draw_many(table, predicted, true_labels, title, subtitle))
 
 
 def _draw_many(
@@ -243,5 +237,3 @@ def _probability(value: Any) -> str:
     if 0 < value < 0.001:
         return "<0.001"
     return ">0.999" if 0.9995 <= value < 1 else f"{value:.3f}"
-
-

@@ -98,9 +98,7 @@ def _number_pixels(canvas: Canvas, box: Box) -> None:
     canvas.text(box.left - 36, box.centre[1], "row (pixel)", colour=MUTED, upright=True)
 
 
-def _draw_sheet(
-    images: NDArray[np.float64], captions: Sequence[str], title: str, subtitle: str
-) -> Image.Image:
+def _draw_sheet(images: NDArray[np.float64], captions: Sequence[str], title: str, subtitle: str) -> Image.Image:
     columns = _sheet_columns(len(images))
     gap = 12 if columns < 9 else 6
     side = min(140.0, (COLUMN - 2 * MARGIN - gap * (columns - 1)) / columns)
@@ -123,4 +121,3 @@ def _draw_sheet(
 def _sheet_columns(count: int) -> int:
     """Few large digits or many small ones, never smaller than can be read."""
     return next((columns for columns, most in ((5, 5), (6, 24), (8, 48), (12, 120)) if count <= most), 16)
-

@@ -39,7 +39,9 @@ class Mosaic:
     gap: float
 
     @classmethod
-    def fitted(cls, shape: Sequence[int], left: float, top: float, width: float, largest: float = LARGEST_MAP) -> "Mosaic":
+    def fitted(
+        cls, shape: Sequence[int], left: float, top: float, width: float, largest: float = LARGEST_MAP
+    ) -> "Mosaic":
         """The mosaic of a layer (channel, row, column) that fits into `width`, its maps at most `largest` wide."""
         channels, rows, columns = shape
         side_by_side = _columns(channels)
@@ -86,7 +88,10 @@ def value_axis(*panels: NDArray[np.float64]) -> Linear:
     """One axis for bars in all `panels`, with 0 on it and room for numbers beyond the longest bars."""
     everything = np.concatenate([np.ravel(panel) for panel in panels])
     axis = linear(everything, include=[0.0], room=0.14)
-    low, high = (axis.low if everything.min(initial=0) < 0 else 0.0), (axis.high if everything.max(initial=0) > 0 else 0.0)
+    low, high = (
+        (axis.low if everything.min(initial=0) < 0 else 0.0),
+        (axis.high if everything.max(initial=0) > 0 else 0.0),
+    )
     return Linear(low, high) if high > low else Linear(0.0, 1.0)
 
 

@@ -75,7 +75,7 @@ def number(value: float | None, digits: int = 3) -> str:
         return f"{_plain(mantissa)}{TIMES}{power_of_ten(int(exponent))}"
     if abs(value) >= 10 ** (digits - 1):
         return f"{value:,.0f}".replace("-", MINUS)
-    return _plain(f"{value:.{digits - 1 - math.floor(math.log10(abs(value)))}f}")
+    return _plain(f"{value:,.{digits - 1 - math.floor(math.log10(abs(value)))}f}")
 
 
 def signed(value: float, digits: int = 3) -> str:
@@ -85,7 +85,9 @@ def signed(value: float, digits: int = 3) -> str:
 
 def power_of_ten(exponent: int) -> str:
     """Ten with a raised exponent."""
-    return "10" + "".join(next(raised for raised, plain in _RAISED.items() if plain == sign) for sign in _ascii(exponent))
+    return "10" + "".join(
+        next(raised for raised, plain in _RAISED.items() if plain == sign) for sign in _ascii(exponent)
+    )
 
 
 def counted(count: int, noun: str) -> str:

@@ -14,7 +14,7 @@ from service.rendering.axes import (
     MARGIN,
     SMALL,
     Linear,
-
+    Log,
     Panel,
     begun,
     colour_bar,
@@ -44,6 +44,7 @@ from service.rendering.rendering import Rendering
 
 LOSS_FLOOR = 1e-8
 NAMED_NETWORKS = 6
+CROWD: Colour = (150, 170, 190)
 FAMILIES: Mapping[str | None, tuple[Shape, Colour, str]] = {
     "closed": ("disc", BLUE, "input gate closed in the delay"),
     "open": ("up", VERMILLION, "input gate open in the delay"),
@@ -79,7 +80,7 @@ def confusion(matrix: ArrayLike) -> Rendering:
     """
     counts = np.asarray(matrix, dtype=np.int64)
     total, right = int(counts.sum()), int(np.trace(counts))
-    title = f"{_percent(right / total if total else math.nan)} of {total:,} digits are read rightly"
+    title = f"Accuracy {_percent(right / total if total else math.nan)} on {counted(total, 'digit')}"
     subtitle = "rows: true class; columns: predicted class; colour: share of the row"
     wrong = counts - np.diag(np.diag(counts))
     true, predicted = (int(index) for index in np.unravel_index(np.argmax(wrong), wrong.shape))
@@ -101,8 +102,8 @@ def loss_curve(history: Sequence[Record], target_loss: float | None) -> Renderin
     ends = losses[-1][np.isfinite(losses[-1])] if len(losses) else np.array([])
     title = f"Training of {counted(networks, 'memory network')}"
     chance = _last(_series(history, "chance_loss"))
-    span = f"from {number(float(ends.min()))} to {number(float(ends.max()))}" if ends.size else "unknown"
-    subtitle = f"loss at the end {span}; a network that always answers 0 scores {number(chance)}"
+    span = f"from {number(float(ends.min()))} to {number(float(ends.max()))}" if ends.size > 1 else number(_last(ends))
+    subtitle = f"loss at the end {span}, where a network that always answers 0 scores {number(chance)}"
     alt = f"Lines of the loss of {counted(networks, 'network')} over {counted(_last_step(history), 'step')}, logarithmic: "
     alt += f"it ends {span}; chance is {number(chance)}, the target {number(target_loss)}."
     return Rendering("curve", title, alt, lambda: _draw_losses(history, losses, target_loss, title, subtitle))
@@ -118,7 +119,10 @@ def networks(networks: Sequence[Record], best: int | None) -> Rendering:
     solved = sum(network["solved_at"] is not None for network in networks)
     title = f"Memory horizon of {counted(len(networks), 'network')}"
     subtitle = f"{solved} solved the task; in order of horizon, the longest delay that is remembered"
-    families = [(name, sum(network["family"] == name for network in networks)) for name in ("closed", "open")]
+    families = [
+        (name, sum(network["family"] == name for network in networks if network["solved_at"] is not None))
+        for name in ("closed", "open")
+    ]
     alt = f"Dots of the horizon of {counted(len(networks), 'network')}, logarithmic: {solved} solved the task, "
     alt += " and ".join(f"{count} with the input gate {name} in the delay" for name, count in families)
     if best is not None:
@@ -170,7 +174,7 @@ def _label_last(panel: Panel, lines: Sequence[tuple[str, NDArray[np.float64], ND
 
 def _draw_confusion(counts: NDArray[np.int64], title: str, subtitle: str) -> Image.Image:
     side, classes = 42.0, len(counts)
-    canvas = begun(title, subtitle, 640, HEADER + 8 + side * classes + 56)
+    canvas = begun(title, subtitle, 700, HEADER + 8 + side * classes + 56)
     box = Box(MARGIN + 48, HEADER + 8, side * classes, side * classes)
     totals = counts.sum(axis=1)
     shares = counts / np.maximum(1, totals)[:, None]
@@ -187,11 +191,12 @@ def _draw_confusion(counts: NDArray[np.int64], title: str, subtitle: str) -> Ima
         middle = (label + 0.5) * side
         canvas.text(box.left + middle, box.bottom + 16, str(label), align="middle")
         canvas.text(box.left - 14, box.top + middle, str(label), align="middle")
-        canvas.text(box.right + 14, box.top + middle, _percent(shares[label, label] if totals[label] else None), size=SMALL, colour=MUTED)
+        rightly = f"{100 * shares[label, label]:.1f}%" if totals[label] else "none"
+        canvas.text(box.right + 14, box.top + middle, rightly, size=SMALL, colour=MUTED)
     canvas.text(box.right + 14, box.top - 12, "read rightly", size=SMALL, colour=MUTED)
     canvas.text(box.centre[0], box.bottom + 38, "predicted class", colour=MUTED, align="middle")
     canvas.text(MARGIN + 4, box.centre[1], "true class", colour=MUTED, upright=True)
-    _draw_share_bar(canvas, Box(box.right + 76, box.top + 24, 12, 200), scale)
+    _draw_share_bar(canvas, Box(box.right + 108, box.top + 24, 12, 200), scale)
     return canvas.finished()
 
 
@@ -203,7 +208,7 @@ def _draw_share_bar(canvas: Canvas, box: Box, scale: ColourScale) -> None:
         height = box.bottom - float(np.cbrt(share)) * box.height
         canvas.rule((box.right, height), (box.right + 4, height), QUIET)
         canvas.text(box.right + 8, height, _percent(share), size=SMALL, colour=MUTED)
-    canvas.text(box.right + 36, box.top - 36, "share of row", size=SMALL, colour=MUTED, align="right")
+    canvas.text(box.left, box.top - 17, "share of row", size=SMALL, colour=MUTED)
 
 
 def _draw_losses(
@@ -220,12 +225,16 @@ def _draw_losses(
     count = losses.shape[1]
     is_few = count <= NAMED_NETWORKS
     best = int(np.argmin(np.nan_to_num(losses[-1], nan=np.inf))) if losses.size else 0
-    for index in sorted(range(count), key=lambda index: index == best):
-        colour = INKS[index % len(INKS)] if is_few else (BLUE if index == best else (150, 170, 190))
-        panel.line(at, losses[:, index], colour, thickness=2 if is_few or index == best else 1.2)
+    if not is_few:
+        gaps = np.full((1, count), np.nan)
+        panel.line(np.tile([*at, np.nan], count), np.vstack([losses, gaps]).T.ravel(), CROWD, thickness=1.2)
+    for index in range(count) if is_few else [best]:
+        panel.line(at, losses[:, index], INKS[index % len(INKS)] if is_few else BLUE, thickness=2)
     if np.isfinite(_last(chance)):
         panel.line(at, chance, MUTED, thickness=1.2, dash=(6, 4))
-        note(canvas, box.left + 8, float(panel.down(chance[np.isfinite(chance)][0])) - 12, "chance: always answering 0", for_text(MUTED))
+        first = np.flatnonzero(np.isfinite(chance))[0]
+        left, height = panel.point(at[first], chance[first])
+        note(canvas, left + 4, height - 12, "chance: always answering 0")
     for level in levels:
         panel.level(level, f"target {number(level)}", GREEN, align="left")
     if is_few:
@@ -238,11 +247,12 @@ def _draw_losses(
 
 
 def _draw_networks(networks: Sequence[Record], best: int | None, title: str, subtitle: str) -> Image.Image:
-    top = HEADER + 44
-    canvas = begun(title, subtitle, COLUMN, top + 260 + 92)
+    top = HEADER + 22
+    canvas = begun(title, subtitle, COLUMN, top + 220 + 112)
     box = Box(MARGIN + 48, top, COLUMN - 2 * MARGIN - 48, 220)
     horizons = [_horizon(network) for network in networks]
-    panel = Panel(canvas, box, unit_axis(len(networks)), logarithmic(horizons, include=[1.0, 100.0], room=1.35))
+    y = logarithmic(horizons, include=[1.0, 100.0], room=1.35)
+    panel = Panel(canvas, box, unit_axis(len(networks)), Log(y.low, 2 * y.high))
     panel.y_axis("horizon (ms)", 5)
     order = sorted(range(len(networks)), key=lambda index: (-np.nan_to_num(horizons[index]), index))
     size = min(12.0, max(5.0, 0.7 * box.width / len(networks)))
@@ -257,10 +267,19 @@ def _draw_networks(networks: Sequence[Record], best: int | None, title: str, sub
         _draw_network(canvas, across, height, size, network)
         if index == best:
             canvas.marker(across, height, "ring", size + 8, INK)
-            note(canvas, across + size / 2 + 9, height, f"best: seed {network['seed']}, {_milliseconds(network['horizon_ms'])}")
+            words = f"best: seed {network['seed']}, {_milliseconds(network['horizon_ms'])}"
+            note(canvas, across - size / 2 - 4, height - size / 2 - 14, words)
         if len(networks) <= 16:
             words = str(network["seed"])
-            canvas.text(across, lowest + 26, words, size=SMALL, colour=MUTED, align="middle", width=box.width / len(networks) - 4)
+            canvas.text(
+                across,
+                lowest + 26,
+                words,
+                size=SMALL,
+                colour=MUTED,
+                align="middle",
+                width=box.width / len(networks) - 4,
+            )
     words = "seed" if len(networks) <= 16 else f"network, the {len(networks)} in order of horizon"
     canvas.text(box.centre[0], lowest + 46, words, colour=MUTED, align="middle")
     _draw_family_key(canvas, networks, box.left, lowest + 68)
@@ -324,11 +343,8 @@ def _last_step(history: Sequence[Record]) -> int:
 def _percent(share: float | None) -> str:
     if share is None or not math.isfinite(share):
         return "none"
-    percent = 100 * share
-    return f"{percent:.2f}%".replace(".00%", "%") if 0 < abs(percent) < 99.95 and round(percent, 1) not in (0.1, 1.0, 10.0, 50.0) else f"{number(percent)}%"
+    return f"{100 * share:.2f}".rstrip("0").rstrip(".") + "%"
 
 
 def _milliseconds(horizon: float | None) -> str:
     return f"{number(float(horizon), 4)} ms" if horizon else "no delay"
-
-

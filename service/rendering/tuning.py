@@ -134,9 +134,13 @@ def _draw_stimulus(units: Sequence[Unit], title: str, subtitle: str) -> Image.Im
     pairs, side, gap = _pair_layout(len(units))
     pair_width, pair_height = 2 * side + gap, side + 66
     rows = math.ceil(len(units) / pairs)
-    space = (COLUMN - 2 * MARGIN - 60 - pairs * pair_width) / max(1, pairs - 1) if pairs > 1 else 0.0
-    canvas = begun(title, subtitle, max(520, 2 * MARGIN + 100 + pair_width) if pairs == 1 else COLUMN,
-                   HEADER + rows * pair_height + 4)
+    space = (COLUMN - 2 * MARGIN - 84 - pairs * pair_width) / max(1, pairs - 1) if pairs > 1 else 0.0
+    canvas = begun(
+        title,
+        subtitle,
+        max(520, 2 * MARGIN + 100 + pair_width) if pairs == 1 else COLUMN,
+        HEADER + rows * pair_height + 4,
+    )
     for index, unit in enumerate(units):
         row, column = divmod(index, pairs)
         left, top = MARGIN + column * (pair_width + space), HEADER + row * pair_height
@@ -150,20 +154,25 @@ def _pair_layout(units: int) -> tuple[int, float, float]:
     """Pairs side by side, the side of an image, and the gap between before and after."""
     if units == 1:
         return 1, 224.0, 48.0
-    return (2, 132.0, 30.0) if units <= 4 else (3, 86.0, 22.0)
+    return (2, 132.0, 30.0) if units <= 4 else (3, 80.0, 20.0)
 
 
 def _draw_pair(canvas: Canvas, unit: Unit, box: Box, gap: float) -> None:
     side = box.height
     canvas.text(box.left, box.top + 6, str(unit["label"]), size=13, width=box.width)
     top = box.top + 20
-    columns = [("before", box.left, "initial_image", "drive_before"), ("after", box.left + side + gap, "optimized_image", "drive_after")]
+    columns = [
+        ("before", box.left, "initial_image", "drive_before"),
+        ("after", box.left + side + gap, "optimized_image", "drive_after"),
+    ]
     for words, left, image, drive in columns:
         draw_digit(canvas, np.asarray(unit[image], dtype=np.float64), Box(left, top, side, side))
         middle, bottom = left + side / 2, top + side
         canvas.text(middle, bottom + 12, words, size=SMALL, colour=MUTED, align="middle")
         drawn = f"drive {signed(float(unit[drive]))}"
-        canvas.text(middle, bottom + 28, drawn, colour=for_text(BLUE) if drive == "drive_after" else INK, align="middle")
+        canvas.text(
+            middle, bottom + 28, drawn, colour=for_text(BLUE) if drive == "drive_after" else INK, align="middle"
+        )
     canvas.text(box.left + side + gap / 2, top + side / 2, ARROW, size=18, colour=QUIET, align="middle")
 
 
@@ -215,7 +224,7 @@ def _draw_bars(
     for index, (panel_values, words) in enumerate(zip(values, ("before", "after"), strict=True)):
         box = Box(MARGIN + 40, top + index * (height + gap), COLUMN - 2 * MARGIN - 40, height)
         panel = Panel(canvas, box, x, y)
-        panel.y_axis(f"{words} · drive (a.u.)", 3)
+        panel.y_axis(f"{words} · drive (a.u.)", 4)
         draw_bars(panel, panel_values, colours)
         _mark_bar(panel, marked, float(panel_values[marked]), label)
         if index:
@@ -247,10 +256,10 @@ def _draw_starts(units: Sequence[Unit], title: str, subtitle: str) -> Image.Imag
     rows = math.ceil(len(units) / columns)
     height = 250.0 if columns == 1 else 150.0
     width = (COLUMN - 2 * MARGIN - 40 * columns - 24 * (columns - 1)) / columns
-    canvas = begun(title, subtitle, COLUMN, HEADER + rows * (height + 92) + 8)
+    canvas = begun(title, subtitle, COLUMN, HEADER + rows * (height + 82) + 8)
     for index, unit in enumerate(units):
         row, column = divmod(index, columns)
-        box = Box(MARGIN + 40 + column * (width + 64), HEADER + 38 + row * (height + 92), width, height)
+        box = Box(MARGIN + 40 + column * (width + 64), HEADER + 38 + row * (height + 82), width, height)
         _draw_ends(canvas, unit, box)
     return canvas.finished()
 
@@ -259,7 +268,7 @@ def _draw_ends(canvas: Canvas, unit: Unit, box: Box) -> None:
     before = np.array([start["before"] for start in unit["starts"]], dtype=np.float64)
     after = np.array([start["after"] for start in unit["starts"]], dtype=np.float64)
     order = np.argsort(after, kind="stable")
-    panel = Panel(canvas, box, unit_axis(len(order)), linear(np.concatenate([before, after]), include=[0.0], room=0.1))
+    panel = Panel(canvas, box, unit_axis(len(order)), linear(np.concatenate([before, after]), include=[0.0], room=0.14))
     above, below = np.count_nonzero(after > 0), np.count_nonzero(after < 0)
     canvas.text(box.left, box.top - 32, f"{unit['label']} · {above} above 0, {below} below", size=13, width=box.width)
     panel.y_axis("drive (a.u.)", 5 if box.height > 200 else 3)
@@ -274,15 +283,18 @@ def _draw_ends(canvas: Canvas, unit: Unit, box: Box) -> None:
         canvas.marker(across, low, "disc", 0.7 * size, QUIET)
         is_above = after[start] > 0
         canvas.marker(across, high, "disc" if is_above else "down", size, BLUE if is_above else VERMILLION)
-    _mark_best(panel, order.tolist().index(unit["best_start"]), float(after[unit["best_start"]]), unit["best_start"], size)
+    _mark_best(
+        panel, order.tolist().index(unit["best_start"]), float(after[unit["best_start"]]), unit["best_start"], size
+    )
 
 
 def _mark_best(panel: Panel, place: int, drive: float, start: int, size: float) -> None:
     across, height = panel.point(place, drive)
     panel.canvas.marker(across, height, "ring", size + 7, INK)
     is_left = place < panel.x.high / 2
-    offset = (size / 2 + 9) * (1 if is_left else -1)
-    note(panel.canvas, across + offset, height, f"best: {signed(drive)} (start {start})", INK, "left" if is_left else "right")
+    edge = across + (size / 2 + 4) * (-1 if is_left else 1)
+    words = f"best: {signed(drive)} (start {start})"
+    note(panel.canvas, edge, height - size / 2 - 13, words, INK, "left" if is_left else "right")
 
 
 def _draw_trace(units: Sequence[Unit], title: str, subtitle: str) -> Image.Image:
@@ -315,7 +327,7 @@ def _label_ends(panel: Panel, units: Sequence[Unit]) -> None:
         last = unit["trace"][-1]
         x, y = panel.point(last["step"], last["drive"])
         panel.canvas.marker(x, y, "disc", 7, colour, halo=1)
-        words = f"{signed(float(last['drive']))}  {unit['label']}"
+        words = f"{unit['label']}: {signed(float(last['drive']))}"
         panel.canvas.text(panel.box.right + 10, height, words, colour=for_text(colour), width=150)
 
 

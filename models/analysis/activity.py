@@ -1,0 +1,86 @@
+"""What the network answers to images: predictions, a layer's activity, accuracy over many digits."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.digit_net import DigitNet, Response, layer
+
+_BATCH = 256
+_TOP_UNITS = 10
+
+
+@torch.inference_mode()
+def predict(network: DigitNet, images: Tensor) -> list[dict[str, Any]]:
+    """Label, probability of each digit and logits for images (image, row, column), ready for JSON.
+
+    Each image is shown alone: within a batch the last bits of the logits would depend on the company, and the
+    numbers of predict, activations and tune agree exactly. Probabilities are summed in double precision.
+    """
+    return [_prediction(network(image[None])[0]) for image in images]
+
+
+def describe_layer(name: str, response: Response, *, drive: bool = False) -> dict[str, Any]:
+    """A layer's response to one image, ready for JSON: its values, their summary, its ten most active units.
+
+    Args:
+        name: The layer.
+        response: Its response to a batch of one image.
+        drive: Whether the values before the ReLU are wanted, too.
+
+    Raises:
+        UnknownLayer: The network has no such layer.
+    """
+    described = layer(name)
+    activity = response.activity[0]
+    description: dict[str, Any] = {
+        "name": name,
+        "kind": described.kind,
+        "shape": list(described.shape),
+        "values": activity.tolist(),
+        "minimum": float(activity.min()),
+        "maximum": float(activity.max()),
+        "mean": float(activity.double().mean()),
+        "active_fraction": float((activity > 0).double().mean()),
+        "top_units": _top_units(activity.flatten()),
+    }
+    return description | {"drive": response.drive[0].tolist()} if drive else description
+
+
+def accuracy(network: DigitNet, images: Tensor, labels: Tensor) -> float:
+    """The share of uint8 images (image, row, column) whose label the network tells."""
+    correct = sum(int((network(batch).argmax(dim=1) == truth).sum()) for batch, truth in _batches(network, images, labels))
+    return correct / len(labels)
+
+
+def confusion(network: DigitNet, images: Tensor, labels: Tensor) -> Tensor:
+    """How often each digit was taken for which: int64 (10, 10), rows true, columns predicted."""
+    counts = torch.zeros(100, dtype=torch.int64)
+    for batch, truth in _batches(network, images, labels):
+        counts += torch.bincount(10 * truth + network(batch).argmax(dim=1), minlength=100).cpu()
+    return counts.view(10, 10)
+
+
+def _prediction(logits: Tensor) -> dict[str, Any]:
+    probabilities = logits.double().softmax(dim=0)
+    label = int(logits.argmax())
+    return {
+        "label": label,
+        "probability": float(probabilities[label]),
+        "probabilities": probabilities.tolist(),
+        "logits": logits.tolist(),
+    }
+
+
+def _top_units(activity: Tensor) -> list[dict[str, Any]]:
+    order = activity.argsort(descending=True, stable=True)[:_TOP_UNITS].tolist()
+    return [{"unit": unit, "value": float(activity[unit])} for unit in order]
+
+
+def _batches(network: DigitNet, images: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    device = network.fc3.weight.device
+    with torch.inference_mode():
+        for batch, truth in zip(images.split(_BATCH), labels.split(_BATCH), strict=True):
+            yield batch.to(device).float() / 255, truth.to(device)

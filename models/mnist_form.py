@@ -1,0 +1,203 @@
+"""Bringing any picture of a digit to MNIST form: ink 1 on paper 0, fitted into 20x20, centred by mass in 28x28."""
+
+import io
+import warnings
+from threading import Lock
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from models.errors import InvalidPicture, InvalidStimulus, PictureTooLarge
+
+Preprocess = Literal["mnist", "none"]
+Plane = NDArray[np.float32]
+
+BYTES_AT_MOST = 8 * 2**20
+SIDE_AT_MOST = 4096
+
+_SIDE, _FITTED_SIDE, _CENTRE = 28, 20, 14
+_WORKING_SIDE = 256
+_POINTER = "/image/data"
+_decoding = Lock()
+
+
+def read_picture(data: bytes) -> Image.Image:
+    """The picture in a PNG or JPEG file: 8-bit grey, upright as the camera was held, transparency laid on white.
+
+    Raises:
+        PictureTooLarge: More than 8 MiB, or more than 4096 pixels a side.
+        InvalidPicture: No PNG or JPEG, or a damaged one.
+    """
+    if len(data) > BYTES_AT_MOST:
+        raise PictureTooLarge(f"The picture has {len(data)} bytes; send at most {BYTES_AT_MOST}.", _POINTER)
+    with _decoding, warnings.catch_warnings():  # one at a time: the list of warning filters is shared by all threads
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:
+                _refuse_large(picture)
+                return _grey(ImageOps.exif_transpose(picture))
+        except PictureTooLarge:
+            raise
+        except Image.DecompressionBombError as error:
+            raise PictureTooLarge(f"Send at most {SIDE_AT_MOST} pixels a side.", _POINTER) from error
+        except Exception as error:  # Pillow's decoders meet lying bytes with many kinds of exception
+            raise InvalidPicture("The bytes are no intact picture; send a PNG or JPEG file.", _POINTER) from error
+
+
+def mnist_form(picture: Image.Image, preprocess: Preprocess = "mnist") -> Tensor:
+    """The stimulus (row, column), 0 to 1, that a grey picture of a digit makes.
+
+    "mnist" finds the paper, takes it and its shading away, and fits and centres the ink as MNIST's makers did; a
+    picture without ink gives zeros. "none" only rescales.
+    """
+    if preprocess == "none":
+        return torch.from_numpy(_plane(picture.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)))
+    return torch.from_numpy(_centred(_fitted(_without_specks(_ink(_plane(_reduced(picture)))))))
+
+
+def stimulus(pixels: Any) -> Tensor:
+    """The stimulus (row, column) given as 28 rows of 28 numbers from 0 (paper) to 1 (ink).
+
+    Raises:
+        InvalidStimulus: It is anything else.
+    """
+    rows = pixels if isinstance(pixels, list) and len(pixels) == _SIDE else ()
+    if not rows or not all(isinstance(row, list) and len(row) == _SIDE for row in rows):
+        raise InvalidStimulus("A stimulus has 28 rows of 28 numbers.", "/image/pixels")
+    if not all(type(value) in (int, float) and 0 <= value <= 1 for row in rows for value in row):
+        raise InvalidStimulus("Pixels are numbers from 0 (paper) to 1 (ink).", "/image/pixels")
+    return torch.tensor(rows, dtype=torch.float32)
+
+
+def _refuse_large(picture: Image.Image) -> None:
+    if max(picture.size) > SIDE_AT_MOST:
+        width, height = picture.size
+        message = f"The picture has {width}x{height} pixels; send at most {SIDE_AT_MOST} a side."
+        raise PictureTooLarge(message, _POINTER)
+
+
+def _grey(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):  # 16 bits, which Pillow would clip rather than scale
+        return Image.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8))
+    if picture.has_transparency_data:
+        transparent = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", transparent.size, "white"), transparent)
+    return picture.convert("L")
+
+
+def _plane(picture: Image.Image) -> Plane:
+    return np.asarray(picture, dtype=np.float32) / 255
+
+
+def _reduced(picture: Image.Image) -> Image.Image:
+    scale = _WORKING_SIDE / max(picture.size)
+    if scale >= 1:
+        return picture
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    return picture.resize((width, height), Image.Resampling.BOX)
+
+
+def _ink(grey: Plane) -> Plane:
+    """How much ink is in each pixel, 0 to 1: the distance from the paper, above its noise."""
+    darkness = _signed_distance_from_paper(grey)
+    paper = np.ones(grey.shape, dtype=bool)
+    for _ in range(3):  # each fit of the paper's shading knows better which pixels are paper
+        threshold = _otsu(darkness)
+        paper = darkness < threshold / 2 if paper.all() else paper & (darkness < threshold / 2)
+        if paper.sum() < 32:
+            break
+        darkness = darkness - _shading(darkness, paper)
+        paper = darkness < _otsu(darkness) / 2
+    ink_level = np.median(darkness[darkness >= _otsu(darkness)])
+    noise = 1.4826 * np.median(np.abs(darkness[paper])) if paper.any() else 0.0
+    floor = 3.5 * noise
+    if ink_level < max(0.04, 1.5 * floor):
+        return np.zeros_like(grey)
+    return np.clip((darkness - floor) / (ink_level - floor), 0, 1)
+
+
+def _signed_distance_from_paper(grey: Plane) -> Plane:
+    """Distance from the border's usual tone, positive towards the ink."""
+    paper = np.median(_border(grey))
+    return paper - grey if paper > _otsu(grey) else grey - paper
+
+
+def _border(grey: Plane) -> Plane:
+    width = max(1, min(grey.shape) // 20)
+    return np.concatenate(
+        [part.ravel() for part in (grey[:width], grey[-width:], grey[:, :width], grey[:, -width:])]
+    )
+
+
+def _otsu(values: Plane) -> float:
+    """The threshold that splits the values into the two most distinct classes (Otsu 1979)."""
+    counts, edges = np.histogram(values, bins=256)
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = counts.cumsum()
+    above = below[-1] - below
+    sums = (counts * centres).cumsum()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    between = np.nan_to_num(between[:-1])
+    return float(edges[1 + np.flatnonzero(between == between.max())].mean())
+
+
+def _shading(darkness: Plane, paper: NDArray[np.bool_]) -> Plane:
+    """The paper's tone as a quadratic surface through the pixels that are paper."""
+    row, column = (axis.astype(np.float32) for axis in np.indices(darkness.shape))
+    row, column = row / max(1, row.max()) - 0.5, column / max(1, column.max()) - 0.5
+    terms = np.stack([np.ones_like(row), row, column, row * row, row * column, column * column], axis=-1)
+    weights, *_ = np.linalg.lstsq(terms[paper], darkness[paper], rcond=None)
+    return terms @ weights
+
+
+def _without_specks(ink: Plane) -> Plane:
+    """The ink without marks that hold less than a twentieth of the largest mark's."""
+    marks = _marks(ink > 0)
+    amounts = np.bincount(marks.ravel(), weights=ink.ravel())
+    return np.where(amounts[marks] >= max(amounts[1:], default=0) / 20, ink, 0)
+
+
+def _marks(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Numbers each connected mark (8 neighbours), 0 being paper; on large pictures in coarse cells."""
+    cell = -(-max(mask.shape) // 64)
+    height, width = mask.shape
+    padded = np.pad(mask, ((0, -height % cell), (0, -width % cell)))
+    coarse = padded.reshape(padded.shape[0] // cell, cell, padded.shape[1] // cell, cell).any(axis=(1, 3))
+    marks = np.where(coarse, np.arange(1, coarse.size + 1).reshape(coarse.shape), 0)
+    while True:
+        around = np.lib.stride_tricks.sliding_window_view(np.pad(marks, 1), (3, 3)).max(axis=(2, 3))
+        grown = np.where(coarse, around, 0)
+        if (grown == marks).all():
+            return np.where(mask, marks.repeat(cell, 0).repeat(cell, 1)[:height, :width], 0)
+        marks = grown
+
+
+def _fitted(ink: Plane) -> Plane:
+    """The ink's bounding box, its longer side scaled to 20 pixels."""
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    if not len(rows):
+        return np.zeros((1, 1), dtype=np.float32)
+    box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = _FITTED_SIDE / max(box.shape)
+    height, width = (max(1, round(side * scale)) for side in box.shape)
+    fitted = np.asarray(Image.fromarray(box).resize((width, height), Image.Resampling.BICUBIC)).clip(0, 1)
+    return fitted / max(fitted.max(), 1e-6)
+
+
+def _centred(fitted: Plane) -> Plane:
+    """28x28 with the centre of mass on its middle, as far as the ink's box allows."""
+    placed = np.zeros((_SIDE, _SIDE), dtype=np.float32)
+    top, left = (_offset(fitted.sum(axis=1 - axis)) for axis in (0, 1))
+    placed[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
+    return placed
+
+
+def _offset(profile: Plane) -> int:
+    mass = profile.sum()
+    centre = (profile * np.arange(len(profile))).sum() / mass if mass else len(profile) / 2
+    return int(np.clip(np.floor(_CENTRE - centre + 0.5), 0, _SIDE - len(profile)))

@@ -1,0 +1,56 @@
+"""The README's tour, line by line, against the running service."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from models.digits import Digits
+from tests.service_process import ROOT, Service
+
+_BLOCKS = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_TOUR = "mkdir -p pictures"
+
+
+def tour() -> str:
+    """All shell lines of the README from the tour's first on."""
+    blocks = _BLOCKS.findall((ROOT / "README.md").read_text("utf-8"))
+    first = next(number for number, block in enumerate(blocks) if block.startswith(_TOUR))
+    return "".join(blocks[first:])
+
+
+@pytest.fixture(scope="module")
+def toured(service: Service, digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder in which the tour was run, and what it printed."""
+    folder = tmp_path_factory.mktemp("tour")
+    (folder / "docs").symlink_to(ROOT / "docs")
+    script = tour().replace("http://127.0.0.1:8000", service.url)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "pictures", done.stdout
+
+
+def test_every_line_of_the_tour_works_and_every_picture_opens(toured: tuple[Path, str]) -> None:
+    pictures = sorted(toured[0].glob("*.png"))
+    assert len(pictures) == 16
+    for picture in pictures:
+        with Image.open(picture) as image:
+            assert image.format == "PNG"
+            assert image.width >= 300
+
+
+def test_the_tour_reads_the_drawn_three(toured: tuple[Path, str]) -> None:
+    assert '"label":3' in toured[1].splitlines()[0] + toured[1][:2000]
+
+
+def test_the_tour_follows_training_to_its_end(toured: tuple[Path, str]) -> None:
+    assert "event: progress" in toured[1]
+    assert "event: succeeded" in toured[1]
+
+
+def test_the_tour_ends_with_a_refusal_in_words(toured: tuple[Path, str]) -> None:
+    assert '"pointer":"/unit"' in toured[1]
