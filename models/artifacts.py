@@ -55,7 +55,7 @@ def digit_net_card(settings: DigitNetTrainingSettings, report: Mapping[str, Any]
     """The card of a digit network: what it is, how it was trained, how well it reads."""
     scores = ("steps", "target_reached", "train_accuracy", "heldout_accuracy", "test_accuracy")
     return {
-        "family": digit_net.FAMILY,
+        "family": digit_net.DigitNet.FAMILY,
         "architecture": {layer.name: list(layer.shape) for layer in digit_net.LAYERS.values()},
         "training": asdict(settings),
         "seed": settings.seed,
@@ -86,7 +86,7 @@ def _maker(name: str) -> Callable[[str], tuple[nn.Module, dict[str, Any]]]:
 
 def _make_digit_net(name: str) -> tuple[nn.Module, dict[str, Any]]:
     named = os.environ.get("PATCHCLAMP_DATASETS")
-    training = DigitNetTraining(Digits.open(Path(named) if named else None, Path("var")), DIGIT_NETS[name])
+    training = DigitNetTraining(DIGIT_NETS[name], Digits.open(Path(named) if named else None, Path("var")))
     run(training)
     return training.network, digit_net_card(DIGIT_NETS[name], training.report())
 

@@ -146,7 +146,7 @@ def _bytes_in(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _torchvision_mnist():  # noqa: ANN202
+def _torchvision_mnist():
     _declare_missing_operators()
     from torchvision.datasets import MNIST
 

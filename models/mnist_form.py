@@ -128,9 +128,7 @@ def _signed_distance_from_paper(grey: Plane) -> Plane:
 
 def _border(grey: Plane) -> Plane:
     width = max(1, min(grey.shape) // 20)
-    return np.concatenate(
-        [part.ravel() for part in (grey[:width], grey[-width:], grey[:, :width], grey[:, -width:])]
-    )
+    return np.concatenate([part.ravel() for part in (grey[:width], grey[-width:], grey[:, :width], grey[:, -width:])])
 
 
 def _otsu(values: Plane) -> float:

@@ -81,8 +81,10 @@ def preferred(request: Request, offered: Sequence[str]) -> str:
     Raises:
         NotAcceptable: It likes none of them.
     """
-    accepted = [_weighed(part) for part in request.headers.get("accept", "*/*").split(",") if part.strip()] or [("*/*", 1)]
-    ranked = [(max((_liking(media_type, accept) for accept in accepted)), media_type) for media_type in offered]
+    accepted = [_weighed(part) for part in request.headers.get("accept", "*/*").split(",") if part.strip()] or [
+        ("*/*", 1)
+    ]
+    ranked = [(max(_liking(media_type, accept) for accept in accepted), media_type) for media_type in offered]
     (_, liking), best = max(ranked, key=lambda pair: pair[0][1])
     if liking <= 0:
         raise NotAcceptable(f"This answers with {' or '.join(offered)}; ask for one of them in Accept.")

@@ -117,7 +117,8 @@ async def _uploaded(request: Request) -> bytes:
             files = [value for name, value in form.multi_items() if name == "file" and isinstance(value, UploadFile)]
             if len(files) != 1:
                 raise InvalidRequest(
-                    "Send the picture in the multipart field file.", [{"pointer": "/file", "detail": "One file, please."}]
+                    "Send the picture in the multipart field file.",
+                    [{"pointer": "/file", "detail": "One file, please."}],
                 )
             return await files[0].read()
     except HTTPException as error:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from torch import nn
 
-from models import digit_net, memory_lstm
+from models import memory_lstm
 from models.checkpoints import load_weights, weights_sha256
 from models.digit_net import DigitNet
 from models.errors import CorruptCheckpoint
@@ -21,7 +21,7 @@ from service.errors import DefaultModel, ShippedModel, UnknownModel, WrongFamily
 Family = Literal["digit-net", "memory-lstm"]
 
 BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], nn.Module]] = {
-    digit_net.FAMILY: lambda architecture: DigitNet(),
+    DigitNet.FAMILY: lambda _: DigitNet(),
     memory_lstm.FAMILY: lambda architecture: MemoryLSTM(architecture["hidden_size"]),
 }
 
@@ -53,7 +53,11 @@ class Catalogue:
 
     def all(self, family: str | None = None) -> list[Model]:
         """Every model, shipped ones first, then trained ones from the newest."""
-        trained = sa.select(*_DESCRIPTION).where(self._is_published()).order_by(database.models.c.made_at.desc(), database.models.c.id)
+        trained = (
+            sa.select(*_DESCRIPTION)
+            .where(self._is_published())
+            .order_by(database.models.c.made_at.desc(), database.models.c.id)
+        )
         with self._engine.connect() as connection:
             models = [*self._shipped.values(), *map(_model, connection.execute(trained))]
         return [model for model in models if family in (None, model.family)]

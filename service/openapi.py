@@ -29,7 +29,9 @@ def accepts(schema: type[Schema], example: dict[str, Any], *, pictures: bool = F
         content |= {media_type: {"schema": picture} for media_type in PICTURES}
         form = {"type": "object", "properties": {"file": picture}, "required": ["file"]}
         content[MULTIPART] = {"schema": form}
-    return {"requestBody": {"content": content, "required": bool(schema.model_json_schema().get("required")) or pictures}}
+    return {
+        "requestBody": {"content": content, "required": bool(schema.model_json_schema().get("required")) or pictures}
+    }
 
 
 def install(app: FastAPI) -> None:

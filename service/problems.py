@@ -67,7 +67,9 @@ class RequestIds:
             log.exception("unexpected fault in %s", scope["method"])
             if sender.has_started:
                 raise
-            detail = "Something went wrong here, not with your request; the server's log tells more under the request id."
+            detail = (
+                "Something went wrong here, not with your request; the server's log tells more under the request id."
+            )
             await problem_response(HTTP_PROBLEMS[500].document(detail))(scope, receive, sender)
 
 

@@ -72,7 +72,7 @@ def read_settings(environment: dict[str, str]) -> Settings:
     if unknown := sorted(name for name in environment if name.startswith(PREFIX) and name not in known):
         raise InvalidSettings(f"{', '.join(unknown)}: no such setting. There are {', '.join(sorted(known))}.")
     try:
-        return Settings()
+        return Settings()  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
         lines = [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}." for e in error.errors()]
         raise InvalidSettings("\n".join(lines)) from error

@@ -32,7 +32,18 @@ def cluster() -> Iterator[str]:
     options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off"
     try:
         _run(user, binaries / "initdb", "--pgdata", data, "--username", "patchclamp", "--auth", "trust", "--no-sync")
-        _run(user, binaries / "pg_ctl", "--pgdata", data, "--wait", "--log", folder / "log", "--options", options, "start")
+        _run(
+            user,
+            binaries / "pg_ctl",
+            "--pgdata",
+            data,
+            "--wait",
+            "--log",
+            folder / "log",
+            "--options",
+            options,
+            "start",
+        )
         yield f"postgresql://patchclamp@127.0.0.1:{port}/postgres"
     finally:
         if (data / "postmaster.pid").exists():

@@ -49,12 +49,14 @@ def describe_layer(name: str, response: Response, *, drive: bool = False) -> dic
     return description | {"drive": response.drive[0].tolist()} if drive else description
 
 
+@torch.inference_mode()
 def accuracy(network: DigitNet, images: Tensor, labels: Tensor) -> float:
     """The share of uint8 images (image, row, column) whose label the network tells."""
-    correct = sum(int((network(batch).argmax(dim=1) == truth).sum()) for batch, truth in _batches(network, images, labels))
-    return correct / len(labels)
+    counts = confusion(network, images, labels)
+    return int(counts.diagonal().sum()) / len(labels)
 
 
+@torch.inference_mode()
 def confusion(network: DigitNet, images: Tensor, labels: Tensor) -> Tensor:
     """How often each digit was taken for which: int64 (10, 10), rows true, columns predicted."""
     counts = torch.zeros(100, dtype=torch.int64)
@@ -81,6 +83,5 @@ def _top_units(activity: Tensor) -> list[dict[str, Any]]:
 
 def _batches(network: DigitNet, images: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     device = network.fc3.weight.device
-    with torch.inference_mode():
-        for batch, truth in zip(images.split(_BATCH), labels.split(_BATCH), strict=True):
-            yield batch.to(device).float() / 255, truth.to(device)
+    for batch, truth in zip(images.split(_BATCH), labels.split(_BATCH), strict=True):
+        yield batch.to(device).float() / 255, truth.to(device)

@@ -156,9 +156,7 @@ class DigitNetTraining:
                 for name, parameter in self.network.named_parameters():
                     parameter.copy_(tensors[f"weights.{name}"])
             self._adam.load_state_dict(self._adam.state_dict() | {"state": self._moments(tensors)})
-            self._loss_sum, self._correct_sum = (
-                tensors[name].to(self._device) for name in ("loss_sum", "correct_sum")
-            )
+            self._loss_sum, self._correct_sum = (tensors[name].to(self._device) for name in ("loss_sum", "correct_sum"))
             self._step, self.history = int(notes["step"]), list(notes["history"])
         except (KeyError, RuntimeError, TypeError) as error:
             raise CorruptCheckpoint("The saved state is damaged; start the training anew.") from error

@@ -12,6 +12,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 import orjson
 import sqlalchemy as sa
 from dbos import DBOSClient, DBOSPortableJSONSerializer
+from sqlalchemy.exc import IntegrityError
 
 from service import database
 from service.errors import HTTP_PROBLEMS, IdempotencyConflict, UnfinishedJob, UnknownJob
@@ -145,7 +146,7 @@ class Jobs:
             return job
         try:
             self._insert(job_id, kind, settle(), principal, fingerprint)
-        except sa.exc.IntegrityError:  # the same key, at the same moment
+        except IntegrityError:  # the same key, at the same moment
             if job := self._earlier(job_id, fingerprint):
                 return job
             raise
@@ -238,9 +239,7 @@ class Jobs:
             raise IdempotencyConflict("This Idempotency-Key was used with another body; use a new key for a new job.")
         return self.get(job_id)
 
-    def _insert(
-        self, job_id: str, kind: str, request: Mapping[str, Any], principal: str, fingerprint: str
-    ) -> None:
+    def _insert(self, job_id: str, kind: str, request: Mapping[str, Any], principal: str, fingerprint: str) -> None:
         row = {"id": job_id, "kind": kind, "request": request, "fingerprint": fingerprint, "progress": NO_PROGRESS}
         created_at = database.now(self._engine)
         with self._engine.begin() as connection:
@@ -257,7 +256,7 @@ class Jobs:
                 job_id,
             )
 
-    def _select(self, result: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    def _select(self, result: sa.ColumnElement[Any]) -> sa.Select[*tuple[Any, ...]]:
         status = self._status
         ahead, ahead_status = _jobs.alias("ahead"), status.alias("ahead_status")
         # 1 is next: one more than the jobs that were queued earlier.

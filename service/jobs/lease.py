@@ -64,11 +64,10 @@ class Lease:
 
     def _hand_back_lost_jobs(self) -> None:
         beats = self._beats()
-        holders = {
-            job.executor_id for job in DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
-        }
-        for worker in {*holders, *beats} - {self._worker_id, None}:
-            if worker is None or self._lives(worker, beats):
+        running = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        holders = {job.executor_id for job in running if job.executor_id is not None}
+        for worker in {*holders, *beats} - {self._worker_id}:
+            if self._lives(worker, beats):
                 continue
             if worker in holders:
                 log.warning("worker %s is gone, its job goes back to the queue", worker)

@@ -3,13 +3,14 @@
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from models.checkpoints import weights_bytes, weights_sha256
 from service import database
@@ -34,7 +35,7 @@ def _through_outages(write: Callable[P, T]) -> Callable[P, T]:
         while True:
             try:
                 return write(*args, **kwargs)
-            except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+            except (OperationalError, InterfaceError) as error:
                 log.warning("the database cannot be reached, trying again: %s", error)
                 time.sleep(RETRY_SECONDS)  # no event tells that a database is back
 
@@ -89,7 +90,7 @@ def save_outcome(engine: sa.Engine, job_id: str, outcome: Outcome) -> None:
     with engine.begin() as connection:
         connection.execute(sa.delete(database.models).where(database.models.c.job_id == job_id))
         if outcome.models:
-            now = connection.scalar(sa.select(database.now(engine)))
+            now = connection.execute(sa.select(database.now(engine))).scalar_one()
             connection.execute(sa.insert(database.models), [_row(job_id, model, now) for model in outcome.models])
         ended = {"result": orjson.dumps(outcome.result), "state": None, "finished_at": database.now(engine)}
         connection.execute(sa.update(_jobs).where(_jobs.c.id == job_id).values(**ended))

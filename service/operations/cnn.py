@@ -1,9 +1,11 @@
 """What the digit network makes of images."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from models import digit_net
-from models.analysis.activity import describe_layer, predictions
+import torch
+
+from models.analysis import activity
 from models.digit_net import LAYERS, DigitNet
 from service.lab import Lab
 from service.operations.answered import Answered
@@ -15,7 +17,7 @@ from service.schemas.cnn import ActivationsRequest, PredictRequest
 
 def predict(request: PredictRequest, lab: Lab) -> Answered:
     """Which digit the network takes each image for."""
-    model = lab.catalogue.resolve(digit_net.FAMILY, request.model)
+    model = lab.catalogue.resolve(DigitNet.FAMILY, request.model)
     seen = stimuli(request.all_images, lab)
     found = _predictions(lab.catalogue.network(model), seen)
     pictures = [
@@ -31,20 +33,37 @@ def predict(request: PredictRequest, lab: Lab) -> Answered:
 
 def activations(request: ActivationsRequest, lab: Lab) -> Answered:
     """The activity of every layer asked for, computed only as deep as asked, and what the image is taken for."""
-    model = lab.catalogue.resolve(digit_net.FAMILY, request.model)
+    model = lab.catalogue.resolve(DigitNet.FAMILY, request.model)
     network = lab.catalogue.network(model)
     (seen,) = stimuli([request.image], lab)
     names = [name for name in LAYERS if name in (request.layers or LAYERS)]
-    responses = network.responses(batch([seen]), names)
-    layers = [describe_layer(LAYERS[name], responses[name], request.drive) for name in names]
+    with torch.inference_mode():
+        responses = network.responses(batch([seen]), names)
+    layers = [activity.describe_layer(name, responses[name], drive=request.drive) for name in names]
     (prediction,) = _predictions(network, [seen])
     pictures = [
         input_image(seen.pixels.numpy(), seen.caption),
-        *(figures.layer_activity(layer["name"], layer["kind"], layer["values"]) for layer in layers),
+        *(
+            figures.layer_activity(layer["name"], layer["kind"], layer["values"], _title(layer), _unit(layer))
+            for layer in layers
+        ),
     ]
     return Answered({"model": model.reference, "prediction": prediction, "layers": layers}, pictures)
 
 
 def _predictions(network: DigitNet, seen: list[Stimulus]) -> list[dict[str, Any]]:
-    found = predictions(network, batch(seen))
+    found = activity.predict(network, batch(seen))
     return [{**each, "true_label": stimulus.true_label} for each, stimulus in zip(found, seen, strict=True)]
+
+
+def _title(layer: Mapping[str, Any]) -> str:
+    if layer["name"] == "y":
+        return "y · output · the logit of each class"
+    if layer["kind"] == "conv":
+        channels, rows, columns = layer["shape"]
+        return f"{layer['name']} · {channels} channels of {rows}×{columns} · activity after the ReLU"
+    return f"{layer['name']} · {layer['shape'][0]} units · activity after the ReLU"
+
+
+def _unit(layer: Mapping[str, Any]) -> str:
+    return "logit (a.u.)" if layer["name"] == "y" else "activity (a.u.)"

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from models import digit_net
 from models.artifacts import digit_net_card
 from models.checkpoints import weights_bytes, weights_sha256
+from models.digit_net import DigitNet
 from models.training.digit_net import DigitNetTraining, DigitNetTrainingSettings
 from service.jobs.kinds import Kind, NewModel, Outcome
 from service.jobs.records import model_id
@@ -32,20 +32,23 @@ def _settings(request: TrainRequest) -> DigitNetTrainingSettings:
 
 
 def _begin(request: TrainRequest, lab: Lab) -> DigitNetTraining:
-    return DigitNetTraining(lab.digits(), _settings(request), lab.device)
+    return DigitNetTraining(_settings(request), lab.digits(), lab.device)
 
 
-def _finish(request: TrainRequest, work: DigitNetTraining, lab: Lab, job_id: str) -> Outcome:
+def _finish(request: TrainRequest, work: DigitNetTraining, _lab: Lab, job_id: str) -> Outcome:
     report = work.report()
     card = {"name": request.name, **digit_net_card(_settings(request), report)}
-    model = NewModel(model_id(digit_net.FAMILY, job_id), digit_net.FAMILY, work.network, card)
+    model = NewModel(model_id(DigitNet.FAMILY, job_id), DigitNet.FAMILY, work.network, card)
     reference = {"id": model.id, "family": model.family, "sha256": weights_sha256(weights_bytes(model.network))}
-    return Outcome({"model": reference, **report, "seed": request.seed}, [model])
+    told = {"seed": request.seed, "target_accuracy": request.target_accuracy}
+    return Outcome({"model": reference, **report, **told}, [model])
 
 
 def _renderings(result: Mapping[str, Any]) -> list[Rendering]:
-    target = result["target_accuracy"]
-    return [figures.accuracy_curve(result["history"], target), figures.confusion(result["confusion"])]
+    return [
+        figures.accuracy_curve(result["history"], result["target_accuracy"], result["steps"]),
+        figures.confusion(result["confusion"]),
+    ]
 
 
 TRAIN = Kind("cnn.train", TrainRequest, _settle, _begin, _finish, _renderings)

@@ -10,7 +10,7 @@ from service.rendering.digits import input_image, input_sheet
 def page(lab: Lab, split: str, label: int | None, limit: int, first: int) -> Answered:
     """Digits from index `first` on, at most `limit` of them, of one label or of all."""
     digits = lab.digits()
-    images, labels = digits.split(split)
+    _, labels = digits.split(split)
     chosen = np.arange(len(labels)) if label is None else np.flatnonzero(labels.numpy() == label)
     chosen = chosen[chosen >= first][: limit + 1].tolist()
     shown = chosen[:limit]

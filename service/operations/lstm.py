@@ -1,6 +1,6 @@
 """What the memory network does with trials of its task."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from service.lab import Lab
 from service.operations.answered import Answered
 from service.operations.chance import seed_or_new
 from service.rendering import lstm as figures
+from service.rendering.memory import aligned as aligned_picture
+from service.rendering.memory import scatter
 from service.rendering.rendering import Rendering
 from service.schemas.lstm import SimulateRequest, TaskRequest
 
@@ -26,9 +28,7 @@ DEFAULT_SEQ_LEN = 20
 def task(request: TaskRequest) -> Answered:
     """A fresh trial of the memory task."""
     seed = seed_or_new(request.seed)
-    trials = memory_trials(
-        seq_len=request.seq_len, n_repeat=request.n_repeat, batch_size=request.batch_size, seed=seed
-    )
+    trials = memory_trials(seq_len=request.seq_len, n_repeat=request.n_repeat, batch_size=request.batch_size, seed=seed)
     shown = _shown(trials, request.trial)
     picture = figures.trial(shown["time_ms"], shown["inputs"], shown["target"], None, shown["events"])
     return Answered({"seed": seed, **shown}, [picture])
@@ -62,12 +62,12 @@ def gates(request: SimulateRequest, lab: Lab) -> Answered:
         **_simulated(experiment, predicted),
         **inside,
         "aligned": aligned,
-        "time_constant_ms": None if None in constants else max(constants),
+        "time_constant_ms": _slowest(constants),
         "time_constants_ms": constants,
         "family": gate_family(network),
     }
     pictures = [figures.gates(result["time_ms"], result["inputs"], **inside, events=result["events"])]
-    return Answered(result, [*pictures, figures.aligned(aligned), *_pictures(experiment, predicted, result)])
+    return Answered(result, [*pictures, aligned_picture(aligned), *_pictures(experiment, predicted, result)])
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,12 @@ def _trials(request: SimulateRequest, seed: int) -> Trials:
     return memory_trials(seq_len=request.seq_len or DEFAULT_SEQ_LEN, **counts)
 
 
+def _slowest(constants: Sequence[float | None]) -> float | None:
+    """Of several units' time constants the longest; None, which never decays, is longer than any."""
+    decaying = [constant for constant in constants if constant is not None]
+    return max(decaying) if len(decaying) == len(constants) else None
+
+
 def _shown(trials: Trials, trial: int) -> dict[str, Any]:
     return {
         "time_ms": list(range(trials.inputs.shape[1])),
@@ -120,12 +126,10 @@ def _simulated(experiment: _Experiment, predicted: np.ndarray[Any, Any]) -> dict
     }
 
 
-def _pictures(
-    experiment: _Experiment, predicted: np.ndarray[Any, Any], result: Mapping[str, Any]
-) -> list[Rendering]:
+def _pictures(experiment: _Experiment, predicted: np.ndarray[Any, Any], result: Mapping[str, Any]) -> list[Rendering]:
     trials = experiment.trials
     scores = {name: result["error"][name] for name in ("r2", "gain", "correlation", "chance_rmse", "report_rmse")}
     return [
         figures.trial(result["time_ms"], result["inputs"], result["target"], result["predicted"], result["events"]),
-        figures.scatter(trials.wanted.ravel(), trials.at_reports(predicted).ravel(), **scores),
+        scatter(trials.wanted.ravel(), trials.at_reports(predicted).ravel(), **scores),
     ]

@@ -16,7 +16,7 @@ from service.rendering.rendering import Rendering
 from service.schemas.lstm import MemoryTrainRequest
 
 
-def _settle(request: MemoryTrainRequest, lab: Lab) -> MemoryTrainRequest:
+def _settle(request: MemoryTrainRequest, _lab: Lab) -> MemoryTrainRequest:
     settled = request.model_copy(update={"seed": seed_or_new(request.seed)})
     _settings(settled)
     return settled
@@ -31,15 +31,21 @@ def _begin(request: MemoryTrainRequest, lab: Lab) -> MemoryTraining:
     return MemoryTraining(_settings(request), lab.device)
 
 
-def _finish(request: MemoryTrainRequest, work: MemoryTraining, lab: Lab, job_id: str) -> Outcome:
+def _finish(request: MemoryTrainRequest, work: MemoryTraining, _lab: Lab, job_id: str) -> Outcome:
     report = work.report()
-    ids = [model_id(memory_lstm.FAMILY, job_id, number if request.networks > 1 else None) for number in range(request.networks)]
+    ids = [
+        model_id(memory_lstm.FAMILY, job_id, number if request.networks > 1 else None)
+        for number in range(request.networks)
+    ]
     kept = range(request.networks) if request.keep == "all" else [report["best"]]
     models = {number: _model(request, work, report, number, ids[number]) for number in kept}
-    networks = [{**row, "model": ids[number] if number in models else None} for number, row in enumerate(report["networks"])]
+    networks = [
+        {**row, "model": ids[number] if number in models else None} for number, row in enumerate(report["networks"])
+    ]
     best = models[report["best"]]
     reference = {"id": best.id, "family": best.family, "sha256": weights_sha256(weights_bytes(best.network))}
-    result = {"model": reference, **report, "networks": networks, "seed": request.seed}
+    told = {"seed": request.seed, "target_loss": request.target_loss}
+    result = {"model": reference, **report, "networks": networks, **told}
     return Outcome(result, list(models.values()))
 
 

@@ -8,8 +8,9 @@ from service.rendering.digits import input_image, input_sheet, preview
 from service.rendering.lstm import gates, trial
 from service.rendering.memory import aligned, horizon, scatter
 from service.rendering.rendering import Rendering
+from service.rendering.responses import responses
 from service.rendering.training import accuracy_curve, confusion, loss_curve, networks
-from service.rendering.tuning import responses, starts, stimulus, tuning_trace
+from service.rendering.tuning import starts, stimulus, tuning_trace
 
 __all__ = [
     "Rendering",

@@ -20,6 +20,7 @@ from service.rendering.palette import GREYS, INK, MUTED, PAPER, QUIET, RULE, Col
 SCALE = 2
 ENLARGEMENT = 3
 MARKER_ENLARGEMENT = 8
+STRIP = 64
 GREY_STEPS = 40
 TINTS = 9
 MITRED_POINTS = 400
@@ -267,7 +268,12 @@ class _Enlarged:
         if not self._size.all():
             return
         reduced = _faded(self._mask.reduce(ENLARGEMENT), self._opacity)
-        self._canvas._stamp(reduced, int(self._origin[0]), int(self._origin[1]), self._colour)
+        left, top = self._origin.astype(int).tolist()
+        for start in range(0, reduced.width, STRIP):
+            strip = reduced.crop((start, 0, min(start + STRIP, reduced.width), reduced.height))
+            # a line fills little of the box around it, and pasting nothing takes time too
+            if filled := strip.getbbox():
+                self._canvas._stamp(strip.crop(filled), left + start + filled[0], top + filled[1], self._colour)
 
     def placed(self, points: NDArray[np.float64]) -> list[float]:
         """The points in the mask's own dots, as a flat list of x and y."""

@@ -16,11 +16,20 @@ from service.rendering.axes import (
     Panel,
     begun,
     colour_bar,
-    note,
 )
 from service.rendering.canvas import Box
-from service.rendering.layers import Mosaic, draw_bars, label_largest, unit_axis, unit_ticks, value_axis, write_values
-from service.rendering.lettering import counted, number
+from service.rendering.digits import preview
+from service.rendering.layers import (
+    BAR_COLOUR,
+    Mosaic,
+    draw_bars,
+    label_largest,
+    unit_axis,
+    unit_ticks,
+    value_axis,
+    write_values,
+)
+from service.rendering.lettering import TIMES, counted, number
 from service.rendering.palette import (
     BLUE,
     BLUES,
@@ -29,15 +38,25 @@ from service.rendering.palette import (
     QUIET,
     RULE,
     VERMILLION,
-    Colour,
     ColourScale,
     activity_scale,
     for_text,
 )
 from service.rendering.rendering import Rendering
+from service.rendering.responses import responses
+from service.rendering.tuning import starts, stimulus, tuning_trace
+
+__all__ = [
+    "layer_activity",
+    "preview",
+    "probabilities",
+    "responses",
+    "starts",
+    "stimulus",
+    "tuning_trace",
+]
 
 CLASSES = 10
-BAR_COLOUR: Colour = (176, 183, 192)
 
 
 def probabilities(probabilities: ArrayLike, predicted: Sequence[int], true_labels: Sequence[int | None]) -> Rendering:
@@ -55,7 +74,11 @@ def probabilities(probabilities: ArrayLike, predicted: Sequence[int], true_label
 
 
 def layer_activity(
-    name: str, kind: Literal["conv", "dense"], values: ArrayLike, title: str, unit: str = "activity (a.u.)"
+    name: str,
+    kind: Literal["conv", "dense"],
+    values: ArrayLike,
+    title: str | None = None,
+    unit: str = "activity (a.u.)",
 ) -> Rendering:
     """All units of one layer: maps for a convolutional layer, bars for a dense one, logits for the output.
 
@@ -63,10 +86,11 @@ def layer_activity(
         name: The layer, and what the rendering is called.
         kind: The kind of layer.
         values: (channel, row, column) or (unit,).
-        title: The line above.
+        title: The line above; left out, it tells the layer's shape.
         unit: What the values are.
     """
     layer = np.asarray(values, dtype=np.float64)
+    title = title or _layer_title(name, layer.shape)
     low, high, top = float(layer.min()), float(layer.max()), int(np.argmax(layer))
     active = np.count_nonzero(layer > 0)
     extent = f"from {number(low)} to {number(high)}"
@@ -87,6 +111,14 @@ def layer_activity(
     return Rendering(name, title, alt, lambda: _draw_units(layer, title, subtitle, unit))
 
 
+def _layer_title(name: str, shape: Sequence[int]) -> str:
+    if len(shape) == 3:
+        return f"{name} · {counted(shape[0], 'channel')} of {shape[1]}{TIMES}{shape[2]} · activity after the ReLU"
+    return f"{name} · {counted(shape[0], 'unit')} · " + (
+        "one for each class" if name == "y" else "activity after the ReLU"
+    )
+
+
 def _one_image(row: NDArray[np.float64], predicted: int, true_label: int | None) -> Rendering:
     title = f"The network reads a {predicted}"
     verdict = {None: "true label unknown", True: "which is right"}.get(
@@ -94,7 +126,8 @@ def _one_image(row: NDArray[np.float64], predicted: int, true_label: int | None)
     )
     subtitle = f"probability {_probability(row[predicted])}, {verdict}"
     listed = ", ".join(f"{label}: {_probability(value)}" for label, value in enumerate(row))
-    alt = f"Bars of the probability of each class; the network predicts {predicted} with {subtitle}. All of them: {listed}."
+    alt = f"Bars of the probability of each class; the network predicts {predicted} with {subtitle}. "
+    alt += f"All of them: {listed}."
     return Rendering("probabilities", title, alt, lambda: _draw_one(row, predicted, true_label, title, subtitle))
 
 

@@ -28,7 +28,8 @@ def input_image(pixels: ArrayLike, caption: str | None = None) -> Rendering:
     title = "The input, as the network saw it"
     subtitle = caption or f"{SIDE} rows of {SIDE} pixels"
     alt = (
-        f"The input digit ({subtitle}), {SIDE} by {SIDE} pixels from 0 (paper) to 1 (ink): mean {number(image.mean())}, "
+        f"The input digit ({subtitle}), {SIDE} by {SIDE} pixels from 0 (paper) to 1 (ink): "
+        f"mean {number(float(image.mean()))}, "
         f"{np.count_nonzero(image > 0.5)} of {image.size} pixels darker than 0.5."
     )
     return Rendering("input", title, alt, lambda: _draw_input(image, title, subtitle))

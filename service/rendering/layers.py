@@ -15,6 +15,7 @@ from service.rendering.palette import BLUE, MUTED, QUIET, Colour, ColourScale
 LARGEST_MAP = 148.0
 TALLEST = 500.0
 WIDEST_BAR = 36.0
+BAR_COLOUR: Colour = (176, 183, 192)
 NUMBER_ROOM = 20.0
 
 
@@ -126,7 +127,7 @@ def label_largest(panel: Panel, values: NDArray[np.float64], most: int = 5) -> N
         if len(taken) == most or values[unit] <= 0:
             return
         words = str(unit)
-        middle, top = panel.point(unit, values[unit])
+        middle, top = panel.point(unit, float(values[unit]))
         half = width_of(words, SMALL) / 2 + 4
         if all(middle + half <= left or middle - half >= right for left, right in taken):
             taken.append((middle - half, middle + half))

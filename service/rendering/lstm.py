@@ -21,6 +21,7 @@ from service.rendering.axes import (
 )
 from service.rendering.canvas import Box, Canvas, Shape, width_of
 from service.rendering.lettering import TIMES, counted, number
+from service.rendering.memory import aligned, horizon, scatter
 from service.rendering.palette import (
     BLUE,
     GREEN,
@@ -39,6 +40,8 @@ from service.rendering.palette import (
     tint,
 )
 from service.rendering.rendering import Rendering
+
+__all__ = ["aligned", "gates", "horizon", "scatter", "trial"]
 
 STIMULUS, MEMORIZE, REPORT = range(3)
 DOTTED_STEPS = 60
@@ -69,7 +72,8 @@ def trial(
     spoken = ", ".join(f"{number(delay, 6)} ms" for delay in delays[:12]) or "none"
     title = "One trial of the memory task"
     subtitle = f"{number(float(len(time)), 6)} ms, {counted(len(delays), 'report')}"
-    alt = f"{title} over {number(float(len(time)), 6)} ms: stimulus, pulses and target. Delays from memorize to report: {spoken}."
+    alt = f"{title} over {number(float(len(time)), 6)} ms: stimulus, pulses and target. "
+    alt += f"Delays from memorize to report: {spoken}."
     if answer is not None:
         asked = stream[:, REPORT] > 0
         error = float(np.sqrt(np.mean((answer - wanted)[asked] ** 2))) if asked.any() else None
@@ -252,7 +256,7 @@ def _draw_lines(
         values = rest[name][:, 0]
         panel = Panel(canvas, box, x, linear(values, include=[0.0], room=0.1))
         _draw_traces(panel, time, [(f"{name} (a.u.)", values, INK)])
-    panel.x_axis("time (ms)")
+    Panel(canvas, boxes[-1], x, Linear(0, 1)).x_axis("time (ms)")
     return canvas.finished()
 
 
@@ -302,7 +306,7 @@ def _draw_heat_maps(
             canvas.text(box.left - 8, float(panel.down(unit)), str(unit), size=SMALL, colour=MUTED, align="right")
         colour_bar(canvas, Box(box.right + 14, box.top, 10, box.height), scale, "")
         _mark_events(panel, events)
-    panel.x_axis("time (ms)")
+    Panel(canvas, boxes[-1], x, Linear(0, 1)).x_axis("time (ms)")
     return canvas.finished()
 
 

@@ -24,7 +24,7 @@ from service.rendering.axes import (
 from service.rendering.canvas import Box, Shape
 from service.rendering.layers import unit_axis
 from service.rendering.lettering import counted, number
-from service.rendering.palette import BLUE, GREEN, INK, INKS, MUTED, PURPLE, QUIET, RULE, VERMILLION, Colour, for_text
+from service.rendering.palette import BLUE, GREEN, INKS, MUTED, PURPLE, QUIET, RULE, VERMILLION, Colour, for_text
 from service.rendering.rendering import Rendering
 
 PERIODS = ("memorize", "delay", "report", "other")
@@ -64,23 +64,23 @@ def scatter(
     return Rendering("scatter", title, alt, lambda: _draw_scatter(target, predicted, gain, title, figures, errors))
 
 
-def aligned(aligned: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]) -> Rendering:
+def aligned(aligned: Mapping[str, Mapping[str, Any] | None]) -> Rendering:
     """Each gate's mean and standard deviation in each period of the task.
 
     Args:
-        aligned: Period ("memorize", "delay", "report", "other") to gate to `mean` and `sd`, one number for each unit.
+        aligned: Period ("memorize", "delay", "report", "other") to gate to `mean` and `sd`, one number for each unit;
+            None for a period without steps.
     """
-    periods = [period for period in PERIODS if period in aligned]
-    gates = list(aligned[periods[0]]) if periods else []
-    hidden = max((np.size(aligned[period][gate]["mean"]) for period in periods for gate in gates), default=0)
+    periods = {period: aligned[period] or {} for period in PERIODS if period in aligned}
+    gates = list(dict.fromkeys(gate for statistics in periods.values() for gate in statistics))
+    known = [(gate, period) for gate in gates for period in periods if gate in periods[period]]
+    hidden = max((np.size(periods[period][gate]["mean"]) for gate, period in known), default=0)
     title = "Gates in each period of the task"
-    subtitle = f"mean and standard deviation over trials, {counted(hidden, 'unit')}"
-    accounts = "; ".join(
-        f"{gate} gate " + ", ".join(f"{number(_mean(aligned[period][gate]['mean']))} in {period}" for period in periods)
-        for gate in gates
-    )
-    alt = f"Mean and standard deviation of each gate in each period, {counted(hidden, 'unit')}. Means: {accounts}."
-    return Rendering("aligned", title, alt, lambda: _draw_aligned(aligned, periods, gates, title, subtitle))
+    subtitle = f"mean and standard deviation over all steps and trials, {counted(hidden, 'unit')}"
+    means = [f"{gate} {number(_mean(periods[period][gate]['mean']))} in {period}" for gate, period in known]
+    alt = f"Mean and standard deviation of each gate in each period, {counted(hidden, 'unit')}. "
+    alt += f"Means: {', '.join(means) or 'none'}."
+    return Rendering("aligned", title, alt, lambda: _draw_aligned(periods, gates, title, subtitle))
 
 
 def horizon(curves: Sequence[Curve], criterion: float) -> Rendering:
@@ -94,7 +94,8 @@ def horizon(curves: Sequence[Curve], criterion: float) -> Rendering:
     ends = [(str(curve["label"]), _reach(curve)) for curve in curves]
     title = f"Horizon {ends[0][1]}" if len(ends) == 1 else f"Horizon of {counted(len(ends), 'network')}"
     subtitle = f"R² of the reports over the delay; the horizon is where it falls below {number(criterion)}"
-    alt = f"Lines of R² over the delay from memorize to report, logarithmic. R² stays at or above {number(criterion)} up to "
+    alt = "Lines of R² over the delay from memorize to report, logarithmic. "
+    alt += f"R² stays at or above {number(criterion)} up to "
     alt += "; ".join(f"{end} for {label}" for label, end in ends) + "."
     return Rendering("horizon", title, alt, lambda: _draw_horizon(curves, criterion, title, subtitle))
 
@@ -135,30 +136,35 @@ def _draw_scatter(
 
 
 def _draw_aligned(
-    aligned: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]],
-    periods: Sequence[str],
-    gates: Sequence[str],
-    title: str,
-    subtitle: str,
+    periods: Mapping[str, Mapping[str, Any]], gates: Sequence[str], title: str, subtitle: str
 ) -> Image.Image:
     columns = min(3, max(1, len(gates)))
     rows = max(1, math.ceil(len(gates) / columns))
     height, gap = 190.0, 48.0
     width = (COLUMN - 2 * MARGIN - columns * gap) / columns
     canvas = begun(title, subtitle, COLUMN, HEADER + rows * (height + 76))
-    extremes = [mean for period in periods for gate in gates for mean in np.ravel(aligned[period][gate]["mean"])]
-    axis = linear(extremes, include=[0.0, 1.0], room=0.08)
+    others = [gate for gate in gates if gate not in GATE_INKS]
+    axes = {gate: _axis(periods, list(GATE_INKS)) if gate in GATE_INKS else _axis(periods, others) for gate in gates}
     for index, gate in enumerate(gates):
         row, column = divmod(index, columns)
         box = Box(MARGIN + 36 + column * (width + gap), HEADER + 26 + row * (height + 76), width, height)
-        panel = Panel(canvas, box, unit_axis(len(periods)), axis)
-        panel.y_axis(f"{gate} gate" if gate in GATE_INKS else gate, 4)
+        panel = Panel(canvas, box, unit_axis(len(periods)), axes[gate])
+        panel.y_axis(f"{gate} gate (0 closed, 1 open)" if gate in GATE_INKS else f"{gate} (a.u.)", 4)
         panel.x_axis("", ticks=[])
-        for place, period in enumerate(periods):
+        for place, (period, statistics) in enumerate(periods.items()):
             across = float(panel.across(place))
             canvas.text(across, box.bottom + 14, period, size=SMALL, colour=MUTED, align="middle")
-            _draw_period(panel, place, aligned[period][gate], GATE_INKS.get(gate, PURPLE))
+            if gate in statistics:
+                _draw_period(panel, place, statistics[gate], GATE_INKS.get(gate, PURPLE))
     return canvas.finished()
+
+
+def _axis(periods: Mapping[str, Mapping[str, Any]], gates: Sequence[str]) -> Linear:
+    """One axis for all panels of a kind: gates run from 0 to 1, what is written from -1 to 1."""
+    known = [statistics[gate] for statistics in periods.values() for gate in gates if gate in statistics]
+    means = [np.ravel(each["mean"]).astype(float) for each in known]
+    ends = [0.0, 1.0] if set(gates) <= set(GATE_INKS) else [-1.0, 1.0]
+    return linear(np.concatenate([*means, [0.0]]), include=ends, room=0.08)
 
 
 def _draw_period(panel: Panel, place: int, statistics: Mapping[str, Sequence[float]], colour: Colour) -> None:

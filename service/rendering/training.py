@@ -17,7 +17,6 @@ from service.rendering.axes import (
     Log,
     Panel,
     begun,
-    colour_bar,
     linear,
     logarithmic,
     note,
@@ -54,14 +53,15 @@ FAMILIES: Mapping[str | None, tuple[Shape, Colour, str]] = {
 Record = Mapping[str, Any]
 
 
-def accuracy_curve(history: Sequence[Record], target_accuracy: float | None, steps: int) -> Rendering:
+def accuracy_curve(history: Sequence[Record], target_accuracy: float | None, steps: int | None = None) -> Rendering:
     """Loss and accuracy of the digit network over its training steps.
 
     Args:
         history: For each record `step`, `loss`, `accuracy` (running, on training digits) and `heldout_accuracy`.
         target_accuracy: The held-out accuracy at which training was to stop, if any.
-        steps: Steps done.
+        steps: Steps done; left out, the last record's.
     """
+    steps = _last_step(history) if steps is None else steps
     heldout = _series(history, "heldout_accuracy")
     last = _last(heldout)
     title = "Training of the digit network"
@@ -104,8 +104,8 @@ def loss_curve(history: Sequence[Record], target_loss: float | None) -> Renderin
     chance = _last(_series(history, "chance_loss"))
     span = f"from {number(float(ends.min()))} to {number(float(ends.max()))}" if ends.size > 1 else number(_last(ends))
     subtitle = f"loss at the end {span}, where a network that always answers 0 scores {number(chance)}"
-    alt = f"Lines of the loss of {counted(networks, 'network')} over {counted(_last_step(history), 'step')}, logarithmic: "
-    alt += f"it ends {span}; chance is {number(chance)}, the target {number(target_loss)}."
+    alt = f"Lines of the loss of {counted(networks, 'network')} over {counted(_last_step(history), 'step')}"
+    alt += f", logarithmic: it ends {span}; chance is {number(chance)}, the target {number(target_loss)}."
     return Rendering("curve", title, alt, lambda: _draw_losses(history, losses, target_loss, title, subtitle))
 
 
@@ -233,7 +233,7 @@ def _draw_losses(
     if np.isfinite(_last(chance)):
         panel.line(at, chance, MUTED, thickness=1.2, dash=(6, 4))
         first = np.flatnonzero(np.isfinite(chance))[0]
-        left, height = panel.point(at[first], chance[first])
+        left, height = panel.point(float(at[first]), float(chance[first]))
         note(canvas, left + 4, height - 12, "chance: always answering 0")
     for level in levels:
         panel.level(level, f"target {number(level)}", GREEN, align="left")

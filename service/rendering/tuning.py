@@ -1,11 +1,10 @@
-"""What drives a unit: the stimuli before and after tuning, the responses to them, and how the search went."""
+"""What drives a unit: the stimuli before and after tuning, and how the search for them went."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from service.rendering.axes import (
@@ -16,22 +15,22 @@ from service.rendering.axes import (
     Linear,
     Panel,
     begun,
-    colour_bar,
     linear,
     note,
     spread,
 )
 from service.rendering.canvas import Box, Canvas
 from service.rendering.digits import draw_digit, draw_pixel_bar
-from service.rendering.layers import Mosaic, draw_bars, unit_axis, unit_ticks, value_axis
+from service.rendering.layers import unit_axis
 from service.rendering.lettering import ARROW, counted, number, signed
-from service.rendering.palette import BLUE, INK, INKS, MUTED, QUIET, VERMILLION, Colour, for_text, signed_scale
+from service.rendering.palette import BLUE, INK, INKS, MUTED, QUIET, VERMILLION, Colour, for_text
 from service.rendering.rendering import Rendering
+from service.rendering.responses import short_name
 
 MOST_STIMULI = 12
 MOST_STARTS = 8
 MOST_TRACES = 12
-BAR_COLOUR: Colour = (176, 183, 192)
+STEM: Colour = (214, 219, 225)
 
 Unit = Mapping[str, Any]
 
@@ -40,65 +39,24 @@ def stimulus(units: Sequence[Unit]) -> Rendering:
     """The image each search began with beside the one it ended with.
 
     Args:
-        units: For each `label`, `initial_image` and `optimized_image` (row, column), `drive_before` and `drive_after`.
+        units: For each `unit` (and `label`, a longer name), `initial_image` and `optimized_image` (row, column),
+            `drive_before` and `drive_after`.
     """
     shown = units[:MOST_STIMULI]
     title = "Stimulus before and after tuning" + _left_out(units, shown)
     subtitle = "drive: the unit's value before the ReLU, in arbitrary units"
     changes = "; ".join(
-        f"{unit['label']}: drive from {number(unit['drive_before'])} to {number(unit['drive_after'])}" for unit in shown
+        f"{_name(unit)}: drive from {number(unit['drive_before'])} to {number(unit['drive_after'])}" for unit in shown
     )
     alt = f"Images of 28 by 28 pixels, 0 (paper) to 1 (ink), before and after tuning. {changes}."
     return Rendering("stimulus", title, alt, lambda: _draw_stimulus(shown, title, subtitle))
-
-
-def responses(
-    layer: str,
-    kind: Literal["conv", "dense"],
-    shape: Sequence[int],
-    before: ArrayLike,
-    after: ArrayLike,
-    marked: int,
-    label: str,
-    *,
-    whole_channel: bool = False,
-    ranks: tuple[int, int] | None = None,
-) -> Rendering:
-    """What the tuned unit's layer answers to the image before and to the image after, on one scale.
-
-    Args:
-        layer: The layer.
-        kind: Its kind.
-        shape: (channel, row, column) or (unit,).
-        before: The drive of all units for the image before; flat or shaped.
-        after: The drive of all units for the image after.
-        marked: The tuned unit's flat index, or the channel's number.
-        label: What the unit is called.
-        whole_channel: Whether `marked` is a channel.
-        ranks: The unit's rank in its layer before and after; 1 is the largest.
-    """
-    values = [np.asarray(panel, dtype=np.float64).reshape(tuple(shape)) for panel in (before, after)]
-    drives = [float(panel[marked].mean() if whole_channel else panel.flat[marked]) for panel in values]
-    title = f"Responses of layer {layer} before and after tuning {label}"
-    subtitle = f"{label}: drive {number(drives[0])} {ARROW} {number(drives[1])}"
-    alt = f"The drive of all units of layer {layer} for both images on one scale, {label} marked: its drive goes from "
-    alt += f"{number(drives[0])} to {number(drives[1])}"
-    if ranks:
-        of = shape[0] if whole_channel else values[0].size
-        subtitle += f", rank {ranks[0]} {ARROW} {ranks[1]} of {of:,}"
-        alt += f", its rank from {ranks[0]} to {ranks[1]} of {of:,}"
-    if kind == "conv":
-        return Rendering(
-            "responses", title, f"{alt}.", lambda: _draw_maps(values, marked, whole_channel, label, title, subtitle)
-        )
-    return Rendering("responses", title, f"{alt}.", lambda: _draw_bars(values, marked, label, title, subtitle))
 
 
 def starts(units: Sequence[Unit]) -> Rendering:
     """Where every random start of the search ended, sorted.
 
     Args:
-        units: For each `label`, `starts` (`before` and `after`: drives) and `best_start`.
+        units: For each `unit` (and `label`, a longer name), `starts` (`before` and `after`: drives) and `best_start`.
     """
     shown = units[:MOST_STARTS]
     title = "How every start ended" + _left_out(units, shown)
@@ -118,12 +76,16 @@ def tuning_trace(units: Sequence[Unit]) -> Rendering:
     longest = max((unit["trace"][-1]["step"] for unit in shown if unit["trace"]), default=0)
     subtitle = f"the penalty keeps the image near paper; {counted(longest, 'step')}"
     ends = "; ".join(
-        f"{unit['label']} from {number(unit['trace'][0]['drive'])} to {number(unit['trace'][-1]['drive'])}"
+        f"{_name(unit)} from {number(unit['trace'][0]['drive'])} to {number(unit['trace'][-1]['drive'])}"
         for unit in shown
         if unit["trace"]
     )
     alt = f"Lines of drive and penalty over {counted(longest, 'step')} of tuning. Drive: {ends or 'not recorded'}."
     return Rendering("trace", title, alt, lambda: _draw_trace(shown, title, subtitle))
+
+
+def _name(unit: Unit) -> str:
+    return str(unit.get("label") or short_name(unit["unit"]))
 
 
 def _left_out(units: Sequence[Unit], shown: Sequence[Unit]) -> str:
@@ -159,7 +121,7 @@ def _pair_layout(units: int) -> tuple[int, float, float]:
 
 def _draw_pair(canvas: Canvas, unit: Unit, box: Box, gap: float) -> None:
     side = box.height
-    canvas.text(box.left, box.top + 6, str(unit["label"]), size=13, width=box.width)
+    canvas.text(box.left, box.top + 6, _name(unit), size=13, width=box.width)
     top = box.top + 20
     columns = [
         ("before", box.left, "initial_image", "drive_before"),
@@ -176,77 +138,12 @@ def _draw_pair(canvas: Canvas, unit: Unit, box: Box, gap: float) -> None:
     canvas.text(box.left + side + gap / 2, top + side / 2, ARROW, size=18, colour=QUIET, align="middle")
 
 
-def _draw_maps(
-    values: Sequence[NDArray[np.float64]], marked: int, whole_channel: bool, label: str, title: str, subtitle: str
-) -> Image.Image:
-    shape, half, gap = values[0].shape, 270.0, 30.0
-    top = HEADER + 12
-    probe = Mosaic.fitted(shape, MARGIN, top, half)
-    mosaics = [probe, Mosaic.fitted(shape, MARGIN + probe.width + gap, top, half)]
-    width = 2 * MARGIN + 2 * probe.width + gap + 96
-    canvas = begun(title, subtitle, max(520.0, width), top + max(probe.height, 170) + MARGIN)
-    scale = signed_scale(*values)
-    for mosaic, maps, words in zip(mosaics, values, ("before", "after"), strict=True):
-        canvas.text(mosaic.left, top - 8, words, size=13)
-        mosaic.draw(canvas, maps, scale)
-        _mark_place(canvas, mosaic, shape, marked, whole_channel, label)
-    bar = Box(mosaics[1].left + probe.width + 24, top + 40, 12, min(200.0, max(110.0, probe.height - 60)))
-    colour_bar(canvas, bar, scale, "drive (a.u.)")
-    return canvas.finished()
-
-
-def _mark_place(
-    canvas: Canvas, mosaic: Mosaic, shape: Sequence[int], marked: int, whole_channel: bool, label: str
-) -> None:
-    """A frame around the tuned unit, or channel, with its name above the map."""
-    channel = marked if whole_channel else int(np.unravel_index(marked, tuple(shape))[0])
-    box, ink = mosaic.map_box(channel), for_text(VERMILLION)
-    if whole_channel:
-        canvas.rectangle(box.grown(2), outline=VERMILLION, thickness=2)
-    else:
-        place = mosaic.unit_box(marked, shape).grown(2.5)
-        canvas.rectangle(place.grown(1), outline=(255, 255, 255), thickness=1)
-        canvas.rectangle(place, outline=VERMILLION, thickness=2)
-    canvas.marker(box.right - 5, box.top - 9, "down", 8, VERMILLION)
-    if box.width > 70:
-        canvas.text(box.right - 13, box.top - 9, label, size=SMALL, colour=ink, align="right", width=box.width - 30)
-
-
-def _draw_bars(
-    values: Sequence[NDArray[np.float64]], marked: int, label: str, title: str, subtitle: str
-) -> Image.Image:
-    height, gap = 140.0, 46.0
-    top = HEADER + 20
-    canvas = begun(title, subtitle, COLUMN, top + 2 * height + gap + 60)
-    count = values[0].size
-    x, y = unit_axis(count), value_axis(*values)
-    colours = [VERMILLION if unit == marked else BAR_COLOUR for unit in range(count)]
-    for index, (panel_values, words) in enumerate(zip(values, ("before", "after"), strict=True)):
-        box = Box(MARGIN + 40, top + index * (height + gap), COLUMN - 2 * MARGIN - 40, height)
-        panel = Panel(canvas, box, x, y)
-        panel.y_axis(f"{words} · drive (a.u.)", 4)
-        draw_bars(panel, panel_values, colours)
-        _mark_bar(panel, marked, float(panel_values[marked]), label)
-        if index:
-            panel.x_axis("class" if count == 10 else "unit", ticks=unit_ticks(count))
-    return canvas.finished()
-
-
-def _mark_bar(panel: Panel, unit: int, value: float, label: str) -> None:
-    middle, end = panel.point(unit, max(0.0, value))
-    panel.canvas.marker(middle, end - 8, "down", 9, VERMILLION)
-    is_left = panel.x.fractions(unit) < 0.7
-    place = middle + 9 if is_left else middle - 9
-    words = f"{label}: {signed(value)}"
-    note(panel.canvas, place, end - 9, words, for_text(VERMILLION), "left" if is_left else "right")
-
-
 def _account(unit: Unit) -> str:
     ends = [start["after"] for start in unit["starts"]]
     above, below = sum(end > 0 for end in ends), sum(end < 0 for end in ends)
     best = unit["starts"][unit["best_start"]]["after"]
     return (
-        f"{unit['label']}: {counted(len(ends), 'start')}, {above} ended above 0 and {below} below; the best, start "
+        f"{_name(unit)}: {counted(len(ends), 'start')}, {above} ended above 0 and {below} below; the best, start "
         f"{unit['best_start']}, ended at {number(best)}."
     )
 
@@ -270,16 +167,16 @@ def _draw_ends(canvas: Canvas, unit: Unit, box: Box) -> None:
     order = np.argsort(after, kind="stable")
     panel = Panel(canvas, box, unit_axis(len(order)), linear(np.concatenate([before, after]), include=[0.0], room=0.14))
     above, below = np.count_nonzero(after > 0), np.count_nonzero(after < 0)
-    canvas.text(box.left, box.top - 32, f"{unit['label']} · {above} above 0, {below} below", size=13, width=box.width)
+    canvas.text(box.left, box.top - 32, f"{_name(unit)} · {above} above 0, {below} below", size=13, width=box.width)
     panel.y_axis("drive (a.u.)", 5 if box.height > 200 else 3)
     panel.x_axis("start, from the lowest end to the highest", ticks=[])
     zero = float(panel.down(0.0))
     canvas.rule((box.left, zero), (box.right, zero), MUTED, 1)
     size = min(9.0, max(4.0, 0.8 * box.width / len(order)))
     for place, start in enumerate(order.tolist()):
-        across, low = panel.point(place, before[start])
-        high = float(panel.down(after[start]))
-        canvas.rule((across, low), (across, high), (214, 219, 225), 1)
+        across, low = panel.point(place, float(before[start]))
+        high = panel.point(place, float(after[start]))[1]
+        canvas.rule((across, low), (across, high), STEM, 1)
         canvas.marker(across, low, "disc", 0.7 * size, QUIET)
         is_above = after[start] > 0
         canvas.marker(across, high, "disc" if is_above else "down", size, BLUE if is_above else VERMILLION)
@@ -327,7 +224,7 @@ def _label_ends(panel: Panel, units: Sequence[Unit]) -> None:
         last = unit["trace"][-1]
         x, y = panel.point(last["step"], last["drive"])
         panel.canvas.marker(x, y, "disc", 7, colour, halo=1)
-        words = f"{unit['label']}: {signed(float(last['drive']))}"
+        words = f"{short_name(unit['unit'])}: {signed(float(last['drive']))}"
         panel.canvas.text(panel.box.right + 10, height, words, colour=for_text(colour), width=150)
 
 

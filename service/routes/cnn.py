@@ -1,6 +1,6 @@
 """The digit network: predict, record, tune, train."""
 
-from typing import Any
+from typing import Annotated
 
 from fastapi import APIRouter, Response
 
@@ -31,7 +31,9 @@ _DIGIT = {"sample": {"split": "test", "index": 0}}
     responses=pictured(PredictAnswer, 400, 404, 413, 415, 503),
     openapi_extra=accepts(PredictRequest, {"image": _DIGIT}, pictures=True),
 )
-def predict(reply: Replies, lab: LabOfProcess, request: PredictRequest = image_body(PredictRequest)) -> Response:
+def predict(
+    reply: Replies, lab: LabOfProcess, request: Annotated[PredictRequest, image_body(PredictRequest)]
+) -> Response:
     """Tell which digit the network takes one or more images for."""
     answered = cnn.predict(request, lab)
     return reply.answer(answered.result, answered.renderings)
@@ -43,7 +45,7 @@ def predict(reply: Replies, lab: LabOfProcess, request: PredictRequest = image_b
     openapi_extra=accepts(ActivationsRequest, {"image": _DIGIT, "layers": ["l1", "y"]}, pictures=True),
 )
 def activations(
-    reply: Replies, lab: LabOfProcess, request: ActivationsRequest = image_body(ActivationsRequest)
+    reply: Replies, lab: LabOfProcess, request: Annotated[ActivationsRequest, image_body(ActivationsRequest)]
 ) -> Response:
     """Record the activity of every layer, or of those asked for, while the network sees an image."""
     answered = cnn.activations(request, lab)
@@ -56,7 +58,7 @@ def activations(
     responses=job_responses(400, 404, 413, 415),
     openapi_extra=accepts(TuneRequest, {"layer": "y", "unit": 3, "seed": 1}),
 )
-async def tune(submission: Submission, request: TuneRequest = json_body(TuneRequest)) -> Response:
+async def tune(submission: Submission, request: Annotated[TuneRequest, json_body(TuneRequest)]) -> Response:
     """Seek the stimulus that a unit prefers, as a job."""
     return await submission.of(TUNE, request)
 
@@ -67,6 +69,6 @@ async def tune(submission: Submission, request: TuneRequest = json_body(TuneRequ
     responses=job_responses(400, 413, 415, 503),
     openapi_extra=accepts(TrainRequest, {"seed": 1, "name": "my first network"}),
 )
-async def train(submission: Submission, request: TrainRequest = json_body(TrainRequest)) -> Response:
+async def train(submission: Submission, request: Annotated[TrainRequest, json_body(TrainRequest)]) -> Response:
     """Train the lab's network on MNIST until it reads the held-out digits well enough, as a job."""
     return await submission.of(TRAIN, request)

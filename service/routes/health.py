@@ -3,8 +3,8 @@
 import logging
 from typing import Any
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Response
+from sqlalchemy.exc import SQLAlchemyError
 
 from models.errors import LabError
 from service.answers import json_response
@@ -43,7 +43,7 @@ def _models(lab: Lab) -> str:
     try:
         for family in BUILDERS:
             lab.catalogue.network(lab.catalogue.default(family))
-    except (LabError, ServiceError, OSError, sa.exc.SQLAlchemyError) as error:
+    except (LabError, ServiceError, OSError, SQLAlchemyError) as error:
         log.warning("models cannot be loaded: %s", error)
         return "A default model cannot be loaded; restore the artifacts folder and the database."
     return OK
@@ -52,7 +52,7 @@ def _models(lab: Lab) -> str:
 def _job_store(jobs: Jobs) -> str:
     try:
         jobs.check_writable()
-    except sa.exc.SQLAlchemyError as error:
+    except SQLAlchemyError as error:
         log.warning("the job store cannot be written: %s", error)
         return "The database cannot be written; see that it runs and that its disk has room."
     return OK
@@ -61,6 +61,6 @@ def _job_store(jobs: Jobs) -> str:
 def _worker(lab: Lab) -> str:
     try:
         workers = living_workers(lab.engine, lab.settings.lease_seconds)
-    except sa.exc.SQLAlchemyError:
+    except SQLAlchemyError:
         workers = []
     return OK if workers else "No worker was seen lately; start one with patchclamp worker."

@@ -174,5 +174,3 @@ def _place(cursor: str | None) -> tuple[float, str] | None:
     except (ValueError, binascii.Error):
         detail = "Use the cursor that the page before gave as next."
         raise InvalidRequest("The cursor is none of ours.", [{"pointer": "/cursor", "detail": detail}]) from None
-
-

@@ -1,5 +1,7 @@
 """The memory network: its task, simulation, gates, training."""
 
+from typing import Annotated
+
 from fastapi import APIRouter, Response
 
 from service.answers import Replies
@@ -26,7 +28,7 @@ router = APIRouter(prefix="/lstm", tags=["memory network"])
     responses=pictured(TaskAnswer, 400, 413, 415),
     openapi_extra=accepts(TaskRequest, {"seq_len": 20, "seed": 1}),
 )
-def task(reply: Replies, request: TaskRequest = json_body(TaskRequest)) -> Response:
+def task(reply: Replies, request: Annotated[TaskRequest, json_body(TaskRequest)]) -> Response:
     """Draw a fresh trial of the memorize-and-report task."""
     answered = lstm.task(request)
     return reply.answer(answered.result, answered.renderings)
@@ -37,7 +39,9 @@ def task(reply: Replies, request: TaskRequest = json_body(TaskRequest)) -> Respo
     responses=pictured(SimulateAnswer, 400, 404, 413, 415),
     openapi_extra=accepts(SimulateRequest, {"seq_len": 300, "seed": 1}),
 )
-def simulate(reply: Replies, lab: LabOfProcess, request: SimulateRequest = json_body(SimulateRequest)) -> Response:
+def simulate(
+    reply: Replies, lab: LabOfProcess, request: Annotated[SimulateRequest, json_body(SimulateRequest)]
+) -> Response:
     """Let the network do the memory task and measure how well it reports."""
     answered = lstm.simulate(request, lab)
     return reply.answer(answered.result, answered.renderings)
@@ -48,7 +52,9 @@ def simulate(reply: Replies, lab: LabOfProcess, request: SimulateRequest = json_
     responses=pictured(GatesAnswer, 400, 404, 413, 415),
     openapi_extra=accepts(SimulateRequest, {"delay": 15, "seed": 1}),
 )
-def gates(reply: Replies, lab: LabOfProcess, request: SimulateRequest = json_body(SimulateRequest)) -> Response:
+def gates(
+    reply: Replies, lab: LabOfProcess, request: Annotated[SimulateRequest, json_body(SimulateRequest)]
+) -> Response:
     """Watch the gates and the cell while the network does the memory task."""
     answered = lstm.gates(request, lab)
     return reply.answer(answered.result, answered.renderings)
@@ -60,6 +66,8 @@ def gates(reply: Replies, lab: LabOfProcess, request: SimulateRequest = json_bod
     responses=job_responses(400, 413, 415),
     openapi_extra=accepts(MemoryTrainRequest, {"seed": 1, "name": "my memory"}),
 )
-async def train(submission: Submission, request: MemoryTrainRequest = json_body(MemoryTrainRequest)) -> Response:
+async def train(
+    submission: Submission, request: Annotated[MemoryTrainRequest, json_body(MemoryTrainRequest)]
+) -> Response:
     """Train memory networks, one or many side by side, as a job."""
     return await submission.of(TRAIN, request)

@@ -52,7 +52,9 @@ def get_weights(model_id: ModelPath, request: Request, lab: LabOfProcess) -> Res
     responses=problems(400, 404, 413, 415, 422),
     openapi_extra=accepts(DefaultChoice, {"model": "digit-net-best"}),
 )
-def set_default(family: Family, lab: LabOfProcess, choice: DefaultChoice = json_body(DefaultChoice)) -> Response:
+def set_default(
+    family: Family, lab: LabOfProcess, choice: Annotated[DefaultChoice, json_body(DefaultChoice)]
+) -> Response:
     """Choose the model that answers when a request names none."""
     return json_response(_document(lab.catalogue, lab.catalogue.set_default(family, choice.model)))
 

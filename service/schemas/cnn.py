@@ -55,7 +55,9 @@ class ActivationsRequest(AnalysisRequest):
     """An image and the layers to record from."""
 
     image: ImageInput
-    layers: Annotated[list[LayerName], Field(min_length=1, max_length=5)] | None = Field(None, description="Default: all.")
+    layers: Annotated[list[LayerName], Field(min_length=1, max_length=5)] | None = Field(
+        None, description="Default: all."
+    )
     drive: bool = Field(False, description="Also the values before the ReLU.")
 
 
@@ -95,7 +97,9 @@ class TuneRequest(AnalysisRequest):
     unit: UnitChoice | None = Field(None, description="Default: the unit driven most by the random starts.")
     units: Annotated[list[UnitChoice], Field(min_length=1, max_length=120)] | None = None
     direction: Literal["excite", "inhibit"] = "excite"
-    method: Literal["ascent", "notebook"] = Field("ascent", description="`notebook` repeats the notebook's mistakes 1-3.")
+    method: Literal["ascent", "notebook"] = Field(
+        "ascent", description="`notebook` repeats the notebook's mistakes 1-3."
+    )
     starts: Annotated[int, Field(ge=1, le=256)] = 64
     steps: Annotated[int, Field(ge=1, le=5000)] | None = Field(None, description="Default: 200; notebook 1000.")
     learning_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(None, description="Default: the method's own.")

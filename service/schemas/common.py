@@ -8,7 +8,9 @@ MAX_IMAGES = 256
 MAX_PICTURE_BASE64 = 12_000_000
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1, description="Repeats the result; drawn and returned when left out.")]
-ModelId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,80}$", description="An id from GET /models.", examples=["digit-net"])]
+ModelId = Annotated[
+    str, Field(pattern=r"^[a-z0-9-]{1,80}$", description="An id from GET /models.", examples=["digit-net"])
+]
 LayerName = Literal["l1", "l2", "l3", "l4", "y"]
 
 

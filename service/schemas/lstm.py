@@ -49,7 +49,7 @@ class SimulateRequest(AnalysisRequest):
     n_repeat: Annotated[int, Field(ge=1, le=100)] = 2
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 16
     trial: Annotated[int, Field(ge=0, le=1023)] = 0
-    clamps: Annotated[list[ClampChoice], Field(max_length=12)] = []
+    clamps: Annotated[list[ClampChoice], Field(max_length=12)] = Field(default_factory=list)
     seed: Seed | None = None
 
     @model_validator(mode="after")
