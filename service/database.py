@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from dbos import DBOS
+from sqlalchemy import event
 
 metadata = sa.MetaData()
 
@@ -66,7 +67,7 @@ def connect(url: str) -> sa.Engine:
     """The engine that our tables and DBOS share in this process."""
     if url.startswith("sqlite"):
         engine = sa.create_engine(url)
-        sa.event.listen(engine, "connect", _patient_writers)
+        event.listen(engine, "connect", _patient_writers)
         return engine
     address = sa.make_url(url).set(drivername="postgresql+psycopg")
     return sa.create_engine(address, pool_pre_ping=True, pool_size=10, max_overflow=10)

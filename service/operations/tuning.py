@@ -1,12 +1,10 @@
 """The job that seeks a unit's preferred stimulus."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from models.analysis.tuning import Tuning, TuningSettings
-
-from models.digit_net import LAYERS, DigitNet, Layer, layer
+from models.digit_net import LAYERS, DigitNet, layer
 from models.units import Unit
 from service.jobs.kinds import Kind, Outcome
 from service.lab import Lab
@@ -14,25 +12,24 @@ from service.operations.chance import seed_or_new
 from service.rendering import tuning as figures
 from service.rendering.digits import preview
 from service.rendering.rendering import Rendering
+from service.rendering.responses import responses
 from service.schemas.cnn import TuneRequest
 from service.schemas.common import UnitPlace
-
-MOST_RESPONSES = 10  # pictures of responses in one result, `responses`, `responses-2`, …
 
 
 def _settle(request: TuneRequest, lab: Lab) -> TuneRequest:
     model = lab.catalogue.resolve(DigitNet.FAMILY, request.model)
-    for spec in _specs(request) or ():
-        Unit.of(layer(request.layer), spec)
-    return request.model_copy(update={"model": model.id, "seed": seed_or_new(request.seed)})
+    settled = request.model_copy(update={"model": model.id, "seed": seed_or_new(request.seed)})
+    settings = _settings(settled).complete()
+    for spec in settings.units or ():
+        Unit.of(layer(settings.layer), spec)
+    return settled
 
 
-def _begin(request: TuneRequest, lab: Lab) -> Tuning:
-    network = lab.catalogue.network(lab.catalogue.get(str(request.model)))
-    units = _specs(request)
-    settings = TuningSettings(
+def _settings(request: TuneRequest) -> TuningSettings:
+    return TuningSettings(
         layer=request.layer,
-        units=None if units is None else tuple(units),
+        units=_specs(request),
         direction=request.direction,
         method=request.method,
         starts=request.starts,
@@ -42,49 +39,41 @@ def _begin(request: TuneRequest, lab: Lab) -> Tuning:
         max_seconds=request.max_seconds,
         seed=seed_or_new(request.seed),
     )
-    return Tuning(network, settings, lab.device)
+
+
+def _begin(request: TuneRequest, lab: Lab) -> Tuning:
+    network = lab.catalogue.network(lab.catalogue.get(str(request.model)))
+    return Tuning(network, _settings(request), lab.device)
 
 
 def _finish(request: TuneRequest, work: Tuning, lab: Lab, _job_id: str) -> Outcome:
     model = lab.catalogue.get(str(request.model))
-    return Outcome({"model": model.reference, **work.report(lab.digits_if_any())})
+    return Outcome({"model": model.reference, "seed": request.seed, **work.report(lab.digits_if_any())})
 
 
 def _renderings(result: Mapping[str, Any]) -> list[Rendering]:
     units, tuned = result["units"], LAYERS[result["layer"]]
+    # Drive, not activity: what tuning changes shows for silent and for inhibited units too.
+    drives = [
+        {**unit, "layer_before": unit["layer_drive_before"], "layer_after": unit["layer_drive_after"]} for unit in units
+    ]
     return [
         figures.stimulus(units),
-        *(_responses(tuned, unit, number) for number, unit in enumerate(units[:MOST_RESPONSES], start=1)),
+        responses(tuned.name, tuned.kind, tuned.shape, drives),
         figures.starts(units),
         figures.tuning_trace(units),
     ]
-
-
-def _responses(tuned: Layer, unit: Mapping[str, Any], number: int) -> Rendering:
-    is_channel = isinstance(unit["unit"], Mapping)
-    picture = figures.responses(
-        tuned.name,
-        tuned.kind,
-        tuned.shape,
-        unit["layer_drive_before"],
-        unit["layer_drive_after"],
-        unit["unit"]["channel"] if is_channel else unit["unit"],
-        unit["label"],
-        whole_channel=is_channel,
-        ranks=(unit["rank_before"], unit["rank_after"]),
-    )
-    return picture if number == 1 else replace(picture, name=f"{picture.name}-{number}")
 
 
 def _preview(work: Tuning) -> bytes:
     return preview(work.best_images()[0])
 
 
-def _specs(request: TuneRequest) -> list[Any] | None:
+def _specs(request: TuneRequest) -> tuple[int | Mapping[str, int], ...] | None:
     chosen = request.chosen_units
     if chosen is None:
         return None
-    return [unit.spec() if isinstance(unit, UnitPlace) else unit for unit in chosen]
+    return tuple(unit.spec() if isinstance(unit, UnitPlace) else unit for unit in chosen)
 
 
 TUNE = Kind("cnn.tune", TuneRequest, _settle, _begin, _finish, _renderings, _preview)

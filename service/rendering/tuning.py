@@ -69,7 +69,7 @@ def tuning_trace(units: Sequence[Unit]) -> Rendering:
     """Drive and penalty over the steps of the search.
 
     Args:
-        units: For each `label` and `trace` (`step`, `drive`, `penalty`).
+        units: For each `unit` (and `label`) and `trace` (`step`, `drive`, `penalty`).
     """
     shown = units[:MOST_TRACES]
     title = "Drive during tuning" + _left_out(units, shown)
