@@ -108,7 +108,7 @@ def _ink(grey: Plane) -> Plane:
     for _ in range(3):  # each fit of the paper's shading knows better which pixels are paper
         threshold = _otsu(darkness)
         paper = darkness < threshold / 2 if paper.all() else paper & (darkness < threshold / 2)
-        if paper.sum() < 32:
+        if paper.sum() < 32 or not np.median(np.abs(darkness[paper])):  # even paper: nothing to take away
             break
         darkness = darkness - _shading(darkness, paper)
         paper = darkness < _otsu(darkness) / 2
@@ -169,7 +169,7 @@ def _marks(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     marks = np.where(coarse, np.arange(1, coarse.size + 1).reshape(coarse.shape), 0)
     while True:
         around = np.lib.stride_tricks.sliding_window_view(np.pad(marks, 1), (3, 3)).max(axis=(2, 3))
-        grown = np.where(coarse, around, 0)
+        grown = np.where(coarse, np.append(0, marks)[around], 0)  # what the mark is called where its name is from
         if (grown == marks).all():
             return np.where(mask, marks.repeat(cell, 0).repeat(cell, 1)[:height, :width], 0)
         marks = grown

@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from models.checkpoints import pack, unpack
-from models.digit_net import PIXEL_MEAN, PIXEL_SD, DigitNet, layer
+from models.digit_net import PIXEL_MEAN, PIXEL_SD, DigitNet, Response, layer
 from models.digits import Digits
 from models.errors import CorruptCheckpoint, InvalidTraining
 from models.units import Unit
@@ -75,7 +76,9 @@ class TuningSettings:
 
     def _refuse_contradictions(self) -> None:
         if self.method == "notebook" and self.direction == "inhibit":
-            message = "The notebook's rule squares the activity and knows no direction; use the method ascent to inhibit."
+            message = (
+                "The notebook's rule squares the activity and knows no direction; use the method ascent to inhibit."
+            )
             raise InvalidTraining(message, pointer="/direction")
         if self.units is not None and not self.units:
             raise InvalidTraining("The list of units is empty; name one, or leave it out.", pointer="/units")
@@ -95,12 +98,12 @@ class TuningSettings:
 class Tuning:
     """The search as resumable work (`models.work.Work`); `report` gives the answer at any time.
 
-    The network is only read: its gradients, flags and mode stay as they are, and no global RNG is touched.
+    It works on a copy of the network, and no global RNG is touched.
     """
 
     def __init__(self, network: DigitNet, settings: TuningSettings, device: str = "cpu") -> None:
         self.settings = settings.complete()
-        self._network = network.to(device)
+        self._network = deepcopy(network).to(device).requires_grad_(False)
         self._device = torch.device(device)
         self._layer = layer(settings.layer)
         self._starts = self._random_images("starts")
@@ -155,9 +158,9 @@ class Tuning:
 
     def best_images(self) -> Tensor:
         """Each unit's best image so far (unit, row, column), 0 to 1."""
-        final = self._final_images()
-        best = self._scores(self._drives(final)).argmax(dim=1)
-        return final.unflatten(0, (len(self.units), -1))[torch.arange(len(self.units)), best]
+        images = self._final_images()
+        best = self._readings(images).measure.argmax(dim=1)
+        return self._per_unit(images)[torch.arange(len(self.units)), best]
 
     def report(self, digits: Digits | None) -> dict[str, Any]:
         """The answer, ready for JSON; comparisons with real digits are None without `digits`.
@@ -168,12 +171,9 @@ class Tuning:
         all that counted before by more than 0.1, root mean square over the receptive field. `dead` is a unit whose
         activity is 0 for each of the 2,000 digits. Ranks and the percentile are by drive.
         """
-        final = self._final_images()
-        before = self._drives(self._initial_images())
-        after = self._drives(final)
-        final = final.unflatten(0, (len(self.units), -1))
-        with torch.inference_mode():
-            reference = _dataset_response(self._network, self._layer.name, digits, self._device)
+        images = self._final_images()
+        before, after = self._readings(self._initial_images()), self._readings(images)
+        reference = None if digits is None else self._responses_to(digits)
         return {
             "layer": self._layer.name,
             "direction": self.settings.direction,
@@ -182,8 +182,26 @@ class Tuning:
             "steps": self._step,
             "stopped": self.stopped,
             "units": [
-                self._unit_report(position, before[position], after[position], final[position], reference)
-                for position in range(len(self.units))
+                {
+                    "unit": unit.as_json(),
+                    "label": unit.label,
+                    "trace": trace,
+                    **self._before_and_after(unit, final, int(measure.argmax())),
+                    **_endings(started, ended, self._distinct(final, measure, field)),
+                    **_among_digits(unit, unit.read(self._shown(final[measure.argmax()]).drive), reference),
+                    "prior": self._prior_used(float(scale)),
+                }
+                for unit, trace, final, measure, started, ended, field, scale in zip(
+                    self.units,
+                    self._traces,
+                    self._per_unit(images),
+                    after.measure,
+                    before.drive,
+                    after.drive,
+                    self._fields,
+                    self._scales,
+                    strict=True,
+                )
             ],
         }
 
@@ -248,38 +266,167 @@ class Tuning:
         """One step of Adam for every image; the notebook clamps before the forward pass, we project after the step."""
         if self.settings.method == "notebook":
             self._images.clamp_(0, 1)
-        gradient, drives, priors = self._gradient()
+        gradient, readings = self._gradient()
         if self._step % -(-self.total // _TRACE_POINTS) == 0:
-            self._trace(drives, priors)
+            self._trace(readings)
         self._step += 1
-        self._mean.lerp_(gradient, 0.1)
-        self._square.lerp_(gradient.square_(), 0.001)
-        unbiased = self._mean / (1 - 0.9**self._step)
-        spread = (self._square / (1 - 0.999**self._step)).sqrt_().add_(1e-8)
-        assert self.settings.learning_rate is not None
-        self._images.addcdiv_(unbiased, spread, value=self.settings.learning_rate)
+        self._adam(gradient)
         if self.settings.method == "ascent":
             self._images.clamp_(0, 1)
         if self._step == self.total:
-            self._trace(*self._responses(self._final_images()))
+            self._trace(self._readings(self._final_images()))
 
-    def _gradient(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The objective's gradient (unit x start, row, column), with drives and priors (unit, start)."""
-        parts = []
+    def _adam(self, gradient: Tensor) -> None:
+        assert self.settings.learning_rate is not None
+        self._mean.lerp_(gradient, 1 - 0.9)
+        self._square.lerp_(gradient.square(), 1 - 0.999)
+        unbiased = self._mean / (1 - 0.9**self._step)
+        spread = (self._square / (1 - 0.999**self._step)).sqrt_().add_(1e-8)
+        self._images.addcdiv_(unbiased, spread, value=self.settings.learning_rate)
+
+    def _gradient(self) -> tuple[Tensor, "_Readings"]:
+        """The objective's gradient (unit x start, row, column), and what was read on the way."""
+        gradients, readings = [], []
         with torch.enable_grad():
             for images, unit in self._batches(self._images):
-                images.requires_grad_()
-                drive, measure = self._measured(images, unit)
-                prior = self._prior(images, unit)
-                (gradient,) = torch.autograd.grad((measure - prior).sum(), images)
-                parts.append((gradient, drive.detach(), prior.detach()))
-        gradient, drives, priors = (torch.cat(part) for part in zip(*parts, strict=True))
-        return gradient, drives.unflatten(0, (len(self.units), -1)), priors.unflatten(0, (len(self.units), -1))
+                reading = self._read(images.requires_grad_(), unit)
+                gradients += torch.autograd.grad((reading.measure - reading.prior).sum(), images)
+                readings.append(_Readings(*(value.detach() for value in reading)))
+        return torch.cat(gradients), self._gathered(readings)
 
-    def _measured(self, images: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
-        """Drive (image,), and what the method climbs."""
+    @torch.no_grad()
+    def _readings(self, images: Tensor) -> "_Readings":
+        return self._gathered([self._read(*batch) for batch in self._batches(images)])
+
+    def _gathered(self, readings: list["_Readings"]) -> "_Readings":
+        return _Readings(*(self._per_unit(torch.cat(values)) for values in zip(*readings, strict=True)))
+
+    def _per_unit(self, values: Tensor) -> Tensor:
+        """(unit x start, …) as (unit, start, …)."""
+        return values.unflatten(0, (len(self.units), self.settings.starts))
+
+    def _batches(self, images: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Images with the position of the unit that each is meant for, in batches that stay in the cache."""
+        unit = torch.arange(len(self.units), device=self._device).repeat_interleave(self.settings.starts)
+        return list(zip(images.detach().split(_BATCH), unit.split(_BATCH), strict=True))
+
+    def _read(self, images: Tensor, unit: Tensor) -> "_Readings":
         response = self._network.responses(images, (self._layer.name,))[self._layer.name]
-        drive = self._read(response.drive, unit)
+        prior = self._prior(images, unit)
+        drive = self._pick(response.drive, unit)
         if self.settings.method == "notebook":
-            return drive, self._read(response.activity, unit).square()
-        return drive, drive if self.settings.direction == "excite" else -drive
+            return _Readings(drive, self._pick(response.activity, unit).square(), prior)
+        return _Readings(drive, drive if self.settings.direction == "excite" else -drive, prior)
+
+    def _pick(self, values: Tensor, unit: Tensor) -> Tensor:
+        """For each image the value of the unit that it is meant for (image,)."""
+        columns = values.flatten(start_dim=1)
+        if self._layer.kind == "conv":
+            columns = torch.cat([columns, values.mean(dim=(2, 3))], dim=1)
+        return columns.gather(1, self._columns[unit][:, None])[:, 0]
+
+    @cached_property
+    def _columns(self) -> Tensor:
+        size = self._layer.size
+        columns = [unit.index if unit.channel is None else size + unit.channel for unit in self.units]
+        return torch.tensor(columns, device=self._device)
+
+    def _prior(self, images: Tensor, unit: Tensor) -> Tensor:
+        """The pull towards paper, or by the notebook's rule towards grey (image,)."""
+        assert self.settings.penalty is not None
+        if self.settings.method == "notebook":
+            return self.settings.penalty * ((images - PIXEL_MEAN) / PIXEL_SD).square().mean(dim=(1, 2))
+        field = self._fields[unit]
+        mean_square = (images * field).square().sum(dim=(1, 2)) / field.sum(dim=(1, 2))
+        return self.settings.penalty * self._scales[unit] * mean_square
+
+    def _prior_used(self, scale: float) -> dict[str, Any]:
+        prior: dict[str, Any] = {"penalty": self.settings.penalty}
+        if self.settings.method == "notebook":
+            term = "penalty x mean square of the normalised pixels"
+            return prior | {"towards": PIXEL_MEAN, "scale": None, "term": term}
+        term = "penalty x scale x mean square of the pixels in the receptive field"
+        return prior | {"towards": 0.0, "scale": scale, "term": term}
+
+    def _trace(self, readings: "_Readings") -> None:
+        best = readings.measure.argmax(dim=1, keepdim=True)
+        drives, priors = (values.gather(1, best)[:, 0].tolist() for values in (readings.drive, readings.prior))
+        for trace, drive, prior in zip(self._traces, drives, priors, strict=True):
+            trace.append({"step": self._step, "drive": drive, "penalty": prior})
+
+    def _initial_images(self) -> Tensor:
+        return self._starts.repeat(len(self.units), 1, 1)
+
+    def _final_images(self) -> Tensor:
+        return self._images.clamp(0, 1)
+
+    def _before_and_after(self, unit: Unit, final: Tensor, best: int) -> dict[str, Any]:
+        """The best start's two images, each shown alone, and what the unit and its layer answered."""
+        answer: dict[str, Any] = {
+            "best_start": best,
+            "initial_image": self._starts[best].tolist(),
+            "optimized_image": final[best].tolist(),
+        }
+        for when, image in (("before", self._starts[best]), ("after", final[best])):
+            response = self._shown(image)
+            answer |= {
+                f"drive_{when}": float(unit.read(response.drive)),
+                f"layer_{when}": response.activity[0].tolist(),
+                f"layer_drive_{when}": response.drive[0].tolist(),
+                f"rank_{when}": unit.rank(response.drive)[0],
+            }
+        return answer
+
+    @torch.no_grad()
+    def _shown(self, image: Tensor) -> Response:
+        return self._network.responses(image[None], (self._layer.name,))[self._layer.name]
+
+    @torch.no_grad()
+    def _responses_to(self, digits: Digits) -> Response:
+        batches = (digits.split("test")[0][:SAMPLES].to(self._device).float() / 255).split(_BATCH)
+        responses = [self._network.responses(batch, (self._layer.name,))[self._layer.name] for batch in batches]
+        return Response(*(torch.cat(values) for values in zip(*responses, strict=True)))
+
+    def _distinct(self, final: Tensor, measure: Tensor, field: Tensor) -> int:
+        """How many of the final images differ from each better one that counted."""
+        pixels = final[:, field > 0]
+        distance = torch.cdist(pixels, pixels, compute_mode="donot_use_mm_for_euclid_dist") / pixels.shape[1] ** 0.5
+        counted: list[int] = []
+        for start in measure.argsort(descending=True, stable=True).tolist():
+            if all(distance[start, other] > _SAME_OPTIMUM for other in counted):
+                counted.append(start)
+        return len(counted)
+
+    def _settings_used(self) -> dict[str, Any]:
+        units = [unit.as_json() for unit in self.units]
+        return {name: value for name, value in asdict(self.settings).items() if name != "units"} | {"units": units}
+
+
+class _Readings(NamedTuple):
+    """Per image, or (unit, start): the drive, what the method climbs, and the prior it pays."""
+
+    drive: Tensor
+    measure: Tensor
+    prior: Tensor
+
+
+def _endings(before: Tensor, after: Tensor, optima: int) -> dict[str, Any]:
+    return {
+        "starts": [
+            {"before": began, "after": ended} for began, ended in zip(before.tolist(), after.tolist(), strict=True)
+        ],
+        "signs": {"positive": int((after > 0).sum()), "negative": int((after < 0).sum())},
+        "optima": optima,
+    }
+
+
+def _among_digits(unit: Unit, drive: Tensor, reference: Response | None) -> dict[str, Any]:
+    if reference is None:
+        return dict.fromkeys(("dataset_maximum", "dataset_minimum", "dataset_percentile", "dead"))
+    drives = unit.read(reference.drive)
+    return {
+        "dataset_maximum": float(drives.max()),
+        "dataset_minimum": float(drives.min()),
+        "dataset_percentile": 100 * float((drives < drive).double().mean()),
+        "dead": bool((unit.read(reference.activity) == 0).all()),
+    }

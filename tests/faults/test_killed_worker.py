@@ -1,0 +1,122 @@
+"""A worker that is killed in the middle of training loses nothing: the job ends, with the same weights."""
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from models.digits import Digits
+from tests.postgresql import cluster
+from tests.service_process import Service, await_ready, serving
+
+DIGIT_TRAINING = ("/cnn/train", {"target_accuracy": 1.0, "max_steps": 1200, "seed": 11})
+MEMORY_TRAINING = ("/lstm/train", {"target_loss": 1e-9, "max_steps": 2000, "seed": 11})
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'jobs.db'}"
+    else:
+        with cluster() as url:
+            yield url
+
+
+def test_a_restarted_worker_goes_on_where_it_was_killed(tmp_path: Path, digits: Digits) -> None:
+    with serving(tmp_path) as service, service.client() as client:
+        undisturbed = result(client, submit(client, DIGIT_TRAINING))
+        job = submit(client, DIGIT_TRAINING)
+        for step in (300, 700):
+            until(lambda step=step: progress(client, job) >= step)
+            worker_of(service).kill()
+        disturbed = result(client, job)
+        assert client.get(f"/jobs/{job}").json()["attempts"] == 3
+    assert disturbed["model"]["sha256"] == undisturbed["model"]["sha256"]
+    assert disturbed["history"] == undisturbed["history"]
+
+
+def test_another_worker_takes_over_from_one_that_is_gone(tmp_path: Path, database: str) -> None:
+    environment = {"PATCHCLAMP_DATABASE_URL": database, "PATCHCLAMP_LEASE_SECONDS": "2"}
+    with ExitStack() as stack:
+        first = stack.enter_context(serving(tmp_path, "worker", environment=environment, is_awaited=False))
+        api = stack.enter_context(serving(tmp_path, "api", environment=environment))
+        client = stack.enter_context(api.client())
+        undisturbed = result(client, submit(client, MEMORY_TRAINING))
+        job = submit(client, MEMORY_TRAINING)
+        until(lambda: progress(client, job) >= 600)
+        first.process.send_signal(signal.SIGKILL)
+        stack.enter_context(serving(tmp_path, "worker", environment=environment, is_awaited=False))
+        disturbed = result(client, job)
+    assert disturbed["model"]["sha256"] == undisturbed["model"]["sha256"]
+
+
+def test_a_frozen_worker_that_wakes_is_fenced(tmp_path: Path, database: str) -> None:
+    environment = {"PATCHCLAMP_DATABASE_URL": database, "PATCHCLAMP_LEASE_SECONDS": "2"}
+    with ExitStack() as stack:
+        frozen = stack.enter_context(serving(tmp_path, "worker", environment=environment, is_awaited=False))
+        api = stack.enter_context(serving(tmp_path, "api", environment=environment))
+        client = stack.enter_context(api.client())
+        undisturbed = result(client, submit(client, MEMORY_TRAINING))
+        job = submit(client, MEMORY_TRAINING)
+        until(lambda: progress(client, job) >= 500)
+        frozen.process.send_signal(signal.SIGSTOP)
+        stack.enter_context(serving(tmp_path, "worker", environment=environment, is_awaited=False))
+        until(lambda: client.get(f"/jobs/{job}").json()["attempts"] == 2)
+        frozen.process.send_signal(signal.SIGCONT)
+        disturbed = result(client, job)
+        models = [model for model in client.get("/models").json()["models"] if model["card"].get("job") == job]
+    assert disturbed["model"]["sha256"] == undisturbed["model"]["sha256"]
+    assert len(models) == 1
+
+
+def test_readiness_tells_the_truth_about_the_worker_within_the_lease(tmp_path: Path) -> None:
+    environment = {"PATCHCLAMP_LEASE_SECONDS": "2"}
+    with serving(tmp_path, "api", environment=environment, is_awaited=False) as api:
+        await_ready(api, "/livez")
+        with api.client() as client:
+            alone = client.get("/readyz")
+            assert alone.status_code == 503
+            assert alone.json()["checks"]["worker"] != "ok"
+            with serving(tmp_path, "worker", environment=environment, is_awaited=False) as worker:
+                until(lambda: client.get("/readyz").status_code == 200)
+                worker.process.send_signal(signal.SIGKILL)
+                until(lambda: client.get("/readyz").status_code == 503, seconds=6)
+
+
+def submit(client: httpx.Client, training: tuple[str, dict[str, Any]]) -> str:
+    response = client.post(training[0], json=training[1])
+    assert response.status_code == 202, response.text
+    return response.json()["id"]
+
+
+def progress(client: httpx.Client, job: str) -> int:
+    return client.get(f"/jobs/{job}").json()["progress"]["step"]
+
+
+def result(client: httpx.Client, job: str) -> dict[str, Any]:
+    """The result, once the job's last event has come."""
+    with client.stream("GET", f"/jobs/{job}/events", timeout=120) as response:
+        for _ in response.iter_lines():
+            pass
+    found = client.get(f"/jobs/{job}/result?renderings=none")
+    assert found.status_code == 200, json.dumps(client.get(f"/jobs/{job}").json())
+    return found.json()
+
+
+def worker_of(service: Service) -> psutil.Process:
+    children = psutil.Process(service.process.pid).children()
+    return next(child for child in children if "worker" in child.cmdline())
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition was never met"
+        time.sleep(0.02)
