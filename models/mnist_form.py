@@ -112,12 +112,12 @@ def _ink(grey: Plane) -> Plane:
             break
         darkness = darkness - _shading(darkness, paper)
         paper = darkness < _otsu(darkness) / 2
-    ink_level = np.median(darkness[darkness >= _otsu(darkness)])
+    ink_level = np.quantile(darkness[darkness >= _otsu(darkness)], 0.9)
     noise = 1.4826 * np.median(np.abs(darkness[paper])) if paper.any() else 0.0
     floor = 3.5 * noise
     if ink_level < max(0.04, 1.5 * floor):
         return np.zeros_like(grey)
-    return np.clip((darkness - floor) / (ink_level - floor), 0, 1)
+    return np.clip((darkness - floor) / (ink_level - floor), 0, 1).astype(np.float32)
 
 
 def _signed_distance_from_paper(grey: Plane) -> Plane:
@@ -150,7 +150,7 @@ def _shading(darkness: Plane, paper: NDArray[np.bool_]) -> Plane:
     row, column = row / max(1, row.max()) - 0.5, column / max(1, column.max()) - 0.5
     terms = np.stack([np.ones_like(row), row, column, row * row, row * column, column * column], axis=-1)
     weights, *_ = np.linalg.lstsq(terms[paper], darkness[paper], rcond=None)
-    return terms @ weights
+    return (terms @ weights).astype(np.float32)
 
 
 def _without_specks(ink: Plane) -> Plane:

@@ -9,6 +9,7 @@ from dbos import DBOS
 from sqlalchemy import event
 
 metadata = sa.MetaData()
+MICROSECONDS = 1_000_000
 
 jobs = sa.Table(
     "patchclamp_jobs",
@@ -17,10 +18,10 @@ jobs = sa.Table(
     sa.Column("kind", sa.String(40), nullable=False),
     sa.Column("request", sa.JSON, nullable=False),
     sa.Column("fingerprint", sa.String(64), nullable=False, comment="SHA-256 of kind and body, for Idempotency-Key"),
-    # The database's clock, seconds since 1970; DBOS rounds its own times to whole seconds on SQLite.
-    sa.Column("created_at", sa.Float, nullable=False, index=True),
-    sa.Column("started_at", sa.Float, comment="when it first began"),
-    sa.Column("finished_at", sa.Float),
+    # Times are the database's clock (see `now`); DBOS rounds its own to whole seconds on SQLite.
+    sa.Column("created_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("started_at", sa.BigInteger, comment="when it first began"),
+    sa.Column("finished_at", sa.BigInteger),
     sa.Column("progress", sa.JSON, nullable=False),
     sa.Column("state", sa.LargeBinary, comment="where the work goes on after a restart (safetensors)"),
     sa.Column("starts", sa.Integer, nullable=False, default=0, comment="beginnings since the last saved state"),
@@ -34,7 +35,7 @@ models = sa.Table(
     sa.Column("id", sa.String(80), primary_key=True),
     sa.Column("family", sa.String(40), nullable=False),
     sa.Column("job_id", sa.String(36), nullable=False, index=True),
-    sa.Column("made_at", sa.Float, nullable=False, comment="the database's clock, seconds since 1970"),
+    sa.Column("made_at", sa.BigInteger, nullable=False),
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("card", sa.JSON, nullable=False),
     sa.Column("weights", sa.LargeBinary, nullable=False, comment="safetensors"),
@@ -52,7 +53,7 @@ workers = sa.Table(
     metadata,
     sa.Column("id", sa.String(200), primary_key=True),
     sa.Column("beat", sa.String(32), nullable=False, comment="another random word each time"),
-    sa.Column("beaten_at", sa.Float, nullable=False, comment="the database's clock, seconds since 1970"),
+    sa.Column("beaten_at", sa.BigInteger, nullable=False),
 )
 
 
@@ -87,11 +88,13 @@ def prepare(url: str, engine: sa.Engine) -> None:
         metadata.create_all(connection)
 
 
-def now(engine: sa.Engine) -> sa.ColumnElement[Any]:
-    """The database's own clock in seconds since 1970: one clock for every machine."""
+def now(engine: sa.Engine) -> sa.ColumnElement[int]:
+    """The database's own clock in microseconds since 1970: one clock for every machine, in numbers that are exact."""
     if engine.dialect.name == "postgresql":
-        return sa.func.extract("epoch", sa.func.clock_timestamp())
-    return (sa.func.julianday("now") - 2440587.5) * 86400.0
+        seconds = sa.func.extract("epoch", sa.func.clock_timestamp())
+    else:
+        seconds = (sa.func.julianday("now") - 2440587.5) * 86400
+    return sa.cast(seconds * MICROSECONDS, sa.BigInteger)
 
 
 def _prepare_file(url: str) -> None:

@@ -28,7 +28,7 @@ _BATCH = 256
 _TRACE_POINTS = 100
 _SAME_OPTIMUM = 0.1
 _METHODS: dict[str, dict[str, Any]] = {
-    "ascent": {"steps": 200, "learning_rate": 0.05, "penalty": 1.0},
+    "ascent": {"steps": 200, "learning_rate": 0.1, "penalty": 1.0},
     "notebook": {"steps": 1000, "learning_rate": 0.01, "penalty": 100.0},
 }
 

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
@@ -24,6 +24,8 @@ QUEUE = "jobs"
 VERSION = "1"  # raised only when a saved state can no longer be read: jobs of another version wait for their worker
 SERIALIZER = DBOSPortableJSONSerializer()
 EVENTS = "events"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _jobs = database.jobs
 _POLL_SECONDS = 0.1  # on SQLite; PostgreSQL notifies
@@ -71,6 +73,11 @@ class Job:
     result: Mapping[str, Any] | None
     error: Mapping[str, Any] | None
     attempts: int
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """Where it stands in the list of all jobs."""
+        return (self.created_at - _EPOCH) // timedelta(microseconds=1), self.id
 
     def document(self) -> dict[str, Any]:
         """The job as the API shows it."""
@@ -166,8 +173,8 @@ class Jobs:
             raise UnknownJob("No job has this id; GET /jobs lists them.")
         return self._job(row)
 
-    def list(self, status: Status | None, kind: str | None, limit: int, before: tuple[float, str] | None) -> list[Job]:
-        """Jobs without their results, newest first, `before` a place (time of creation, id) in that order."""
+    def list(self, status: Status | None, kind: str | None, limit: int, before: tuple[int, str] | None) -> list[Job]:
+        """Jobs without their results, newest first, those before the place `before`."""
         created, job_id = _jobs.c.created_at, _jobs.c.id
         query = self._select(sa.null().label("result")).order_by(created.desc(), job_id.desc()).limit(limit)
         if status is not None:
@@ -283,7 +290,7 @@ class Jobs:
             kind=row.kind,
             status=status,
             position=row.position,
-            created_at=datetime.fromtimestamp(row.created_at, UTC),
+            created_at=_EPOCH + timedelta(microseconds=row.created_at),
             started_at=_time(row.started_at),
             finished_at=_time(row.finished_at) if status.is_terminal else None,
             progress=row.progress,
@@ -294,5 +301,5 @@ class Jobs:
         )
 
 
-def _time(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+def _time(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)

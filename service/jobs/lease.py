@@ -96,6 +96,8 @@ class Lease:
 
 def living_workers(engine: sa.Engine, seconds: float) -> list[str]:
     """The workers whose last beat is younger than the lease, by the database's own clock."""
-    age = database.now(engine) - _workers.c.beaten_at
+    age, lease = database.now(engine) - _workers.c.beaten_at, seconds * database.MICROSECONDS
     with engine.connect() as connection:
-        return list(connection.scalars(sa.select(_workers.c.id).where(sa.func.abs(age) <= seconds)))
+        return list(
+            connection.scalars(sa.select(_workers.c.id).where(sa.func.abs(age) <= seconds * database.MICROSECONDS))
+        )

@@ -102,7 +102,7 @@ def model_id(family: str, job_id: str, number: int | None = None) -> str:
     return f"{family}-{mark}" if number is None else f"{family}-{mark}-{number}"
 
 
-def _row(job_id: str, model: NewModel, made_at: float) -> dict[str, Any]:
+def _row(job_id: str, model: NewModel, made_at: int) -> dict[str, Any]:
     weights = weights_bytes(model.network)
     sha256 = weights_sha256(weights)
     return {

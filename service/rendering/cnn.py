@@ -18,7 +18,6 @@ from service.rendering.axes import (
     colour_bar,
 )
 from service.rendering.canvas import Box
-from service.rendering.digits import preview
 from service.rendering.layers import (
     BAR_COLOUR,
     Mosaic,
@@ -43,18 +42,6 @@ from service.rendering.palette import (
     for_text,
 )
 from service.rendering.rendering import Rendering
-from service.rendering.responses import responses
-from service.rendering.tuning import starts, stimulus, tuning_trace
-
-__all__ = [
-    "layer_activity",
-    "preview",
-    "probabilities",
-    "responses",
-    "starts",
-    "stimulus",
-    "tuning_trace",
-]
 
 CLASSES = 10
 

@@ -21,7 +21,6 @@ from service.rendering.axes import (
 )
 from service.rendering.canvas import Box, Canvas, Shape, width_of
 from service.rendering.lettering import TIMES, counted, number
-from service.rendering.memory import aligned, horizon, scatter
 from service.rendering.palette import (
     BLUE,
     GREEN,
@@ -40,8 +39,6 @@ from service.rendering.palette import (
     tint,
 )
 from service.rendering.rendering import Rendering
-
-__all__ = ["aligned", "gates", "horizon", "scatter", "trial"]
 
 STIMULUS, MEMORIZE, REPORT = range(3)
 DOTTED_STEPS = 60

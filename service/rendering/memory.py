@@ -92,7 +92,7 @@ def horizon(curves: Sequence[Curve], criterion: float) -> Rendering:
         criterion: That R².
     """
     ends = [(str(curve["label"]), _reach(curve)) for curve in curves]
-    title = f"Horizon {ends[0][1]}" if len(ends) == 1 else f"Horizon of {counted(len(ends), 'network')}"
+    title = f"Horizon: {ends[0][1]}" if len(ends) == 1 else f"Horizon of {counted(len(ends), 'network')}"
     subtitle = f"R² of the reports over the delay; the horizon is where it falls below {number(criterion)}"
     alt = "Lines of R² over the delay from memorize to report, logarithmic. "
     alt += f"R² stays at or above {number(criterion)} up to "
@@ -193,7 +193,8 @@ def _draw_horizon(curves: Sequence[Curve], criterion: float, title: str, subtitl
     delays = [point["delay_ms"] for curve in curves for point in curve["curve"]]
     lowest = min([0.0, *(_finite(point["r2"], 0.0) for curve in curves for point in curve["curve"])])
     panel = Panel(canvas, box, logarithmic(delays, room=1.08), Linear(max(LOWEST_R2, lowest) - 0.08, 1.06))
-    panel.y_axis("R² of the reports", 6)
+    below = f", from {number(LOWEST_R2)} upwards" if lowest < LOWEST_R2 else ""
+    panel.y_axis(f"R² of the reports{below}", 6)
     panel.x_axis("delay from memorize to report (ms)", 6)
     inks = [INKS[index % len(INKS)] for index in range(len(curves))]
     for curve, ink in zip(curves, inks, strict=True):
@@ -226,8 +227,10 @@ def _draw_curve(panel: Panel, points: Sequence[Mapping[str, Any]], ink: Colour, 
     across, down = panel.across(delays), panel.down(values)
     panel.canvas.polyline(across, down, ink, thickness=2, within=panel.box)
     for x, y in zip(across.tolist(), down.tolist(), strict=True):
-        if y <= panel.box.bottom:
-            panel.canvas.marker(x, y, mark, 7 if len(points) <= 40 else 4, ink, halo=1)
+        if y > panel.box.bottom:
+            panel.canvas.marker(x, panel.box.bottom - 6, "down", 8, ink)
+            break
+        panel.canvas.marker(x, y, mark, 7 if len(points) <= 40 else 4, ink, halo=1)
 
 
 def _mark_horizons(panel: Panel, curves: Sequence[Curve], criterion: float, inks: Sequence[Colour]) -> None:

@@ -231,10 +231,10 @@ def _draw_losses(
     for index in range(count) if is_few else [best]:
         panel.line(at, losses[:, index], INKS[index % len(INKS)] if is_few else BLUE, thickness=2)
     if np.isfinite(_last(chance)):
-        panel.line(at, chance, MUTED, thickness=1.2, dash=(6, 4))
-        first = np.flatnonzero(np.isfinite(chance))[0]
-        left, height = panel.point(float(at[first]), float(chance[first]))
-        note(canvas, left + 4, height - 12, "chance: always answering 0")
+        known = np.flatnonzero(np.isfinite(chance))
+        expected = np.array([chance[known[0]], *chance[known]])
+        panel.line([0.0, *at[known]], expected, MUTED, thickness=1.2, dash=(6, 4))
+        note(canvas, box.left + 4, float(panel.down(expected[0])) - 12, "chance: always answering 0")
     for level in levels:
         panel.level(level, f"target {number(level)}", GREEN, align="left")
     if is_few:
@@ -342,7 +342,7 @@ def _last_step(history: Sequence[Record]) -> int:
 
 def _percent(share: float | None) -> str:
     if share is None or not math.isfinite(share):
-        return "none"
+        return "unknown"
     return f"{100 * share:.2f}".rstrip("0").rstrip(".") + "%"
 
 

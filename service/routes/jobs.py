@@ -161,16 +161,16 @@ def _wait_seconds(prefer: str | None) -> int:
 
 
 def _cursor(job: Job) -> str:
-    place = f"{job.created_at.timestamp()!r}:{job.id}"
-    return base64.urlsafe_b64encode(place.encode()).decode()
+    created, job_id = job.place
+    return base64.urlsafe_b64encode(f"{created}:{job_id}".encode()).decode()
 
 
-def _place(cursor: str | None) -> tuple[float, str] | None:
+def _place(cursor: str | None) -> tuple[int, str] | None:
     if cursor is None:
         return None
     try:
         created, _, job_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(":")
-        return float(created), job_id
+        return int(created[:18]), job_id
     except (ValueError, binascii.Error):
         detail = "Use the cursor that the page before gave as next."
         raise InvalidRequest("The cursor is none of ours.", [{"pointer": "/cursor", "detail": detail}]) from None
