@@ -1,0 +1,87 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from models.digit_net import LAYERS, DigitNet, layer
+from models.errors import UnknownLayer
+from torch import Tensor, nn
+
+
+class NotebookNet(nn.Module):
+    """The notebook's own network, section 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 6, 3, padding=1)
+        self.conv2 = nn.Conv2d(6, 16, 3, padding=1)
+        self.fc1 = nn.Linear(16 * 7 * 7, 120)
+        self.fc2 = nn.Linear(120, 84)
+        self.fc3 = nn.Linear(84, 10)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        l1 = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        l2 = F.max_pool2d(F.relu(self.conv2(l1)), 2)
+        l3 = F.relu(self.fc1(torch.flatten(l2, start_dim=1)))
+        l4 = F.relu(self.fc2(l3))
+        return {"l1": l1, "l2": l2, "l3": l3, "l4": l4, "y": self.fc3(l4)}
+
+
+@pytest.fixture
+def network() -> DigitNet:
+    return DigitNet.initialised(0)
+
+
+@pytest.fixture
+def images() -> Tensor:
+    return torch.rand((5, 28, 28), generator=torch.Generator().manual_seed(0))
+
+
+def test_the_five_layers_are_the_notebook_s(network, images):
+    notebook = NotebookNet()
+    notebook.load_state_dict(network.state_dict())
+    expected = notebook(((images - 0.1307) / 0.3081)[:, None])
+    responses = network.responses(images)
+    assert list(responses) == list(LAYERS)
+    for name, values in expected.items():
+        assert responses[name].activity.shape == (5, *LAYERS[name].shape)
+        torch.testing.assert_close(responses[name].activity, values, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(network(images), expected["y"], atol=1e-6, rtol=1e-6)
+
+
+def test_activity_is_the_rectified_drive_except_for_the_logits(network, images):
+    for name, (drive, activity) in network.responses(images).items():
+        assert (drive < 0).any()
+        assert torch.equal(activity, drive if name == "y" else drive.clamp(min=0))
+
+
+def test_nothing_deeper_than_the_deepest_wanted_layer_is_computed(network, images):
+    network.fc1.register_forward_hook(lambda *_: pytest.fail("computed a layer that nobody wanted"))
+    assert list(network.responses(images, ("l2", "l1"))) == ["l1", "l2"]
+    assert network.responses(images, ()) == {}
+
+
+def test_weights_have_the_notebook_s_names_and_plain_strides(network):
+    weights = network.state_dict()
+    assert list(weights) == list(NotebookNet().state_dict())
+    assert all(tensor.is_contiguous() for tensor in weights.values())
+
+
+def test_a_seed_decides_the_weights_and_leaves_the_global_generator_alone():
+    before = torch.get_rng_state()
+    first, again, other = (DigitNet.initialised(seed).fc3.weight for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_where_pooled_places_tie_the_gradient_is_handed_on_once(network):
+    image = torch.full((1, 28, 28), 0.5, requires_grad=True)
+    (gradient,) = torch.autograd.grad(network.drive(image, "l1")[0, 0, 7, 7], image)
+    expected = network.conv1.weight[0].sum() / 0.3081  # four equal places, and one of them is the maximum
+    torch.testing.assert_close(gradient.sum(), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_an_unknown_layer_is_refused_with_the_known_ones_named(network, images):
+    with pytest.raises(UnknownLayer, match="l1, l2, l3, l4, y") as refused:
+        network.drive(images, "l6")
+    assert refused.value.pointer == "/layer"
+    assert layer("l2").size == 16 * 7 * 7
