@@ -105,9 +105,7 @@ class MemoryLSTM(nn.Module):
         self.weight_hh_l0 = nn.Parameter(torch.zeros(4 * hidden_size, hidden_size))
         self.bias_ih_l0 = nn.Parameter(torch.zeros(4 * hidden_size))
         self.bias_hh_l0 = nn.Parameter(torch.zeros(4 * hidden_size))
-        self.readout = nn.Linear(hidden_size, 1, device="meta").to_empty(device="cpu")
-        nn.init.zeros_(self.readout.weight)
-        nn.init.zeros_(self.readout.bias)
+        self.readout = Readout(hidden_size)
 
     @classmethod
     def initialised(cls, hidden_size: int, seed: int, forget_bias: float | None = None) -> "MemoryLSTM":
@@ -164,6 +162,19 @@ class MemoryLSTM(nn.Module):
             output=moments.output,
             predicted=_readout(weights, moments.output),
         )
+
+
+class Readout(nn.Module):
+    """A linear layer that begins at 0; `nn.Linear` would draw from the global generator."""
+
+    def __init__(self, hidden_size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, hidden_size))
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, output: Tensor) -> Tensor:
+        """(…, unit) -> (…, 1)."""
+        return output @ self.weight.mT + self.bias
 
 
 def fused_prediction(weights: Weights, inputs: Tensor) -> Tensor:

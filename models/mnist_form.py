@@ -18,9 +18,12 @@ Plane = NDArray[np.float32]
 
 BYTES_AT_MOST = 8 * 2**20
 SIDE_AT_MOST = 4096
+SCANS_AT_MOST = 100
 
 _SIDE, _FITTED_SIDE, _CENTRE = 28, 20, 14
 _WORKING_SIDE = 256
+_NOISE_REACH = 3.5
+_FAINTEST = 0.04
 _POINTER = "/image/data"
 _decoding = Lock()
 
@@ -39,8 +42,9 @@ def read_picture(data: bytes) -> Image.Image:
         try:
             with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:
                 _refuse_large(picture)
+                _refuse_many_scans(picture, data)
                 return _grey(ImageOps.exif_transpose(picture))
-        except PictureTooLarge:
+        except (PictureTooLarge, InvalidPicture):
             raise
         except Image.DecompressionBombError as error:
             raise PictureTooLarge(f"Send at most {SIDE_AT_MOST} pixels a side.", _POINTER) from error
@@ -80,6 +84,12 @@ def _refuse_large(picture: Image.Image) -> None:
         raise PictureTooLarge(message, _POINTER)
 
 
+def _refuse_many_scans(picture: Image.Image, data: bytes) -> None:
+    """Each scan of a progressive JPEG makes the decoder walk the whole picture, even one that says nothing."""
+    if picture.format == "JPEG" and data.count(b"\xff\xda") > SCANS_AT_MOST:
+        raise InvalidPicture(f"The JPEG has more than {SCANS_AT_MOST} scans; save it anew.", _POINTER)
+
+
 def _grey(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I"):  # 16 bits, which Pillow would clip rather than scale
         return Image.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8))
@@ -104,18 +114,16 @@ def _reduced(picture: Image.Image) -> Image.Image:
 def _ink(grey: Plane) -> Plane:
     """How much ink is in each pixel, 0 to 1: the distance from the paper, above its noise."""
     darkness = _signed_distance_from_paper(grey)
-    paper = np.ones(grey.shape, dtype=bool)
-    for _ in range(3):  # each fit of the paper's shading knows better which pixels are paper
-        threshold = _otsu(darkness)
-        paper = darkness < threshold / 2 if paper.all() else paper & (darkness < threshold / 2)
-        if paper.sum() < 32 or not np.median(np.abs(darkness[paper])):  # even paper: nothing to take away
+    noise = _noise(_border(darkness))
+    for _ in range(3):  # with its shading taken away the paper is told from the ink the better
+        paper = darkness < max(_otsu(darkness) / 2, _NOISE_REACH * noise)
+        if not noise or paper.sum() < 32:
             break
         darkness = darkness - _shading(darkness, paper)
-        paper = darkness < _otsu(darkness) / 2
-    ink_level = np.quantile(darkness[darkness >= _otsu(darkness)], 0.9)
-    noise = 1.4826 * np.median(np.abs(darkness[paper])) if paper.any() else 0.0
-    floor = 3.5 * noise
-    if ink_level < max(0.04, 1.5 * floor):
+        noise = _noise(darkness[paper])
+    floor = _NOISE_REACH * noise
+    ink_level = float(np.quantile(darkness[darkness >= _otsu(darkness)], 0.9))
+    if ink_level < max(_FAINTEST, 1.5 * floor):
         return np.zeros_like(grey)
     return np.clip((darkness - floor) / (ink_level - floor), 0, 1).astype(np.float32)
 
@@ -129,6 +137,11 @@ def _signed_distance_from_paper(grey: Plane) -> Plane:
 def _border(grey: Plane) -> Plane:
     width = max(1, min(grey.shape) // 20)
     return np.concatenate([part.ravel() for part in (grey[:width], grey[-width:], grey[:, :width], grey[:, -width:])])
+
+
+def _noise(paper: Plane) -> float:
+    """The standard deviation of paper, from its median absolute deviation, which a few inked pixels cannot move."""
+    return 1.4826 * float(np.median(np.abs(paper - np.median(paper))))
 
 
 def _otsu(values: Plane) -> float:
@@ -149,7 +162,8 @@ def _shading(darkness: Plane, paper: NDArray[np.bool_]) -> Plane:
     row, column = (axis.astype(np.float32) for axis in np.indices(darkness.shape))
     row, column = row / max(1, row.max()) - 0.5, column / max(1, column.max()) - 0.5
     terms = np.stack([np.ones_like(row), row, column, row * row, row * column, column * column], axis=-1)
-    weights, *_ = np.linalg.lstsq(terms[paper], darkness[paper], rcond=None)
+    fitted = np.flatnonzero(paper)[:: 1 + int(paper.sum()) // 4096]
+    weights, *_ = np.linalg.lstsq(terms.reshape(-1, 6)[fitted], darkness.ravel()[fitted], rcond=None)
     return (terms @ weights).astype(np.float32)
 
 
@@ -198,4 +212,4 @@ def _centred(fitted: Plane) -> Plane:
 def _offset(profile: Plane) -> int:
     mass = profile.sum()
     centre = (profile * np.arange(len(profile))).sum() / mass if mass else len(profile) / 2
-    return int(np.clip(np.floor(_CENTRE - centre + 0.5), 0, _SIDE - len(profile)))
+    return int(np.clip(np.ceil(_CENTRE - centre - 0.5), 0, _SIDE - len(profile)))

@@ -85,7 +85,7 @@ class Unit:
 
     @property
     def receptive_field(self) -> Field:
-        """The pixels that can reach it: 4x4 in `l1`, 10x10 in `l2`, less at the edges; all for dense units and means."""
+        """The pixels that can reach it: 4x4 in `l1`, 10x10 in `l2`, less at edges; all for dense units and means."""
         if self.layer.kind == "dense" or self.channel is not None:
             return Field(0, 28, 0, 28)
         _, row, column = self._place

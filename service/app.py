@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.staticfiles import StaticFiles
 
 from service import database, openapi, problems
@@ -30,7 +31,6 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
-        max_body_size=MAX_BODY_BYTES,
         generate_unique_id_function=_operation_id,
     )
     app.state.settings = settings
@@ -39,7 +39,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/web", StaticFiles(directory=WEB), name="web")
     problems.install(app)
     openapi.install(app)
-    app.add_middleware(problems.RequestIds)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
+    app.add_middleware(problems.RequestIds)  # the last one added is the outermost
     return app
 
 

@@ -60,12 +60,15 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
     import uvicorn
 
     from service.app import create_app
+    from service.protocol import Protocol
 
     _follow_parent(options)
     uvicorn.run(
         create_app(settings),
         host=settings.host,
         port=settings.port,
+        http=Protocol,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

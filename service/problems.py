@@ -9,6 +9,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import LabError
@@ -44,6 +45,13 @@ def problem_response(document: dict[str, Any], headers: dict[str, str] | None = 
     return Response(body, status, {**waiting, **(headers or {})}, MEDIA_TYPE)
 
 
+def http_problem(status: int, headers: dict[str, str] | None = None) -> Response:
+    """The refusal of a request as HTTP, before anybody looked at what it asks for."""
+    problem = HTTP_PROBLEMS.get(status) or Problem(status, f"http-{status}", "The request was refused")
+    detail = _HTTP_DETAILS.get(status, "The request was refused; see the status.")
+    return problem_response(problem.document(detail), headers)
+
+
 class RequestIds:
     """Gives each request an id that is on its response and its log lines, and turns faults into plain 500s.
 
@@ -63,6 +71,8 @@ class RequestIds:
         sender = _Sender(scope, receive, send, identity)
         try:
             await self._app(scope, receive, sender)
+        except ClientDisconnect:
+            log.info("the client left before its request was complete")
         except Exception:
             log.exception("unexpected fault in %s", scope["method"])
             if sender.has_started:
@@ -86,9 +96,7 @@ class _Sender:
         if message["type"] == "http.response.start":
             if message["status"] == 413 and not _is_problem(message):
                 self._is_replaced = True
-                await problem_response(HTTP_PROBLEMS[413].document(_HTTP_DETAILS[413]))(
-                    self._scope, self._receive, self._start
-                )
+                await http_problem(413)(self._scope, self._receive, self._start)
                 return
             await self._start(message)
         elif not self._is_replaced:
@@ -127,7 +135,4 @@ async def _invalid_parameters(_request: Request, error: Exception) -> Response:
 
 async def _http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    status = error.status_code
-    problem = HTTP_PROBLEMS.get(status) or Problem(status, f"http-{status}", "The request was refused")
-    detail = _HTTP_DETAILS.get(status, "The request was refused; see the status.")
-    return problem_response(problem.document(detail), dict(error.headers or {}))
+    return http_problem(error.status_code, dict(error.headers or {}))

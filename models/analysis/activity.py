@@ -34,7 +34,7 @@ def describe_layer(name: str, response: Response, *, drive: bool = False) -> dic
         UnknownLayer: The network has no such layer.
     """
     described = layer(name)
-    activity = response.activity[0]
+    activity = response.activity[0].detach()
     description: dict[str, Any] = {
         "name": name,
         "kind": described.kind,

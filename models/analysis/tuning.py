@@ -281,7 +281,9 @@ class Tuning:
         self._mean.lerp_(gradient, 1 - 0.9)
         self._square.lerp_(gradient.square(), 1 - 0.999)
         unbiased = self._mean / (1 - 0.9**self._step)
-        spread = (self._square / (1 - 0.999**self._step)).sqrt_().add_(1e-8)
+        # torch's own 1e-8 would make weak units climb more slowly than strong ones.
+        smallest = 1e-8 if self.settings.method == "notebook" else 1e-16
+        spread = (self._square / (1 - 0.999**self._step)).sqrt_().add_(smallest)
         self._images.addcdiv_(unbiased, spread, value=self.settings.learning_rate)
 
     def _gradient(self) -> tuple[Tensor, "_Readings"]:

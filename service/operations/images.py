@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from PIL import Image
 from torch import Tensor
 
-from models.errors import InvalidPicture
+from models.errors import InvalidPicture, LabError, PictureTooLarge
 from models.mnist_form import mnist_form, read_picture, stimulus
 from service.lab import Lab
 from service.schemas.common import ImageInput, PictureImage, PixelsImage, SampleImage
+
+
+PIXELS_TOGETHER = 2**26  # four pictures of the largest size, or 256 of 512x512
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,16 @@ def stimuli(images: Sequence[ImageInput], lab: Lab) -> list[Stimulus]:
         UnknownDigit, DatasetUnavailable: A sample that there is not.
         InvalidPicture, PictureTooLarge: A picture that cannot be read.
     """
-    return [_stimulus(image, lab) for image in images]
+    allowance = _Allowance()
+    seen: list[Stimulus] = []
+    for number, image in enumerate(images):
+        try:
+            seen.append(_stimulus(image, lab, allowance))
+        except LabError as error:
+            if len(images) > 1 and error.pointer is not None:
+                error.pointer = error.pointer.replace("/image/", f"/images/{number}/", 1)
+            raise
+    return seen
 
 
 def batch(stimuli: Sequence[Stimulus]) -> Tensor:
@@ -38,7 +51,22 @@ def batch(stimuli: Sequence[Stimulus]) -> Tensor:
     return torch.stack([stimulus.pixels for stimulus in stimuli])
 
 
-def _stimulus(image: ImageInput, lab: Lab) -> Stimulus:
+class _Allowance:
+    """The pixels that the pictures of one request may have together: nobody else's are decoded meanwhile."""
+
+    def __init__(self) -> None:
+        self._pixels = PIXELS_TOGETHER
+
+    def spend_on(self, picture: Image.Image) -> None:
+        self._pixels -= picture.width * picture.height
+        if self._pixels < 0:
+            raise PictureTooLarge(
+                f"The pictures have more than {PIXELS_TOGETHER} pixels together; send smaller ones, or fewer at once.",
+                "/image/data",
+            )
+
+
+def _stimulus(image: ImageInput, lab: Lab, allowance: _Allowance) -> Stimulus:
     match image:
         case SampleImage(sample=sample):
             digits = lab.digits()
@@ -48,6 +76,7 @@ def _stimulus(image: ImageInput, lab: Lab) -> Stimulus:
             return Stimulus(stimulus(pixels), None, "pixels as given")
         case PictureImage(data=data, preprocess=preprocess):
             picture = read_picture(_decoded(data))
+            allowance.spend_on(picture)
             return Stimulus(mnist_form(picture, preprocess), None, "the picture in MNIST form")
     raise TypeError(f"no stimulus can be made of a {type(image).__name__}")
 

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 MAX_IMAGES = 256
-MAX_PICTURE_BASE64 = 12_000_000
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1, description="Repeats the result; drawn and returned when left out.")]
 ModelId = Annotated[
@@ -53,7 +52,7 @@ class PixelsImage(Schema):
 class PictureImage(Schema):
     """A PNG or JPEG of any size, brought to MNIST form."""
 
-    data: Annotated[str, Field(min_length=1, max_length=MAX_PICTURE_BASE64, description="base64 of a PNG or JPEG.")]
+    data: Annotated[str, Field(min_length=1, description="base64 of a PNG or JPEG of at most 8 MiB.")]
     preprocess: Literal["mnist", "none"] = Field("mnist", description="`none` only rescales to 28x28.")
 
 

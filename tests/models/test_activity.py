@@ -3,6 +3,7 @@ import math
 
 import pytest
 import torch
+
 from models.analysis.activity import accuracy, confusion, describe_layer, predict
 from models.digit_net import LAYERS, DigitNet
 

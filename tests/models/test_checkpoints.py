@@ -2,10 +2,11 @@ import hashlib
 
 import pytest
 import torch
+from safetensors.torch import load, save
+
 from models.checkpoints import load_weights, pack, unpack, weights_bytes, weights_sha256
 from models.digit_net import DigitNet
 from models.errors import CorruptCheckpoint
-from safetensors.torch import load, save
 
 
 def test_weights_come_back_bit_for_bit():

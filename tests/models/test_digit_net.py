@@ -1,9 +1,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
+
 from models.digit_net import LAYERS, DigitNet, layer
 from models.errors import UnknownLayer
-from torch import Tensor, nn
 
 
 class NotebookNet(nn.Module):

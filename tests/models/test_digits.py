@@ -3,6 +3,7 @@ import sys
 
 import pytest
 import torch
+
 from models import digits as digits_module
 from models.digits import SIZES, Digits
 from models.errors import DatasetUnavailable, UnknownDigit
@@ -11,9 +12,7 @@ from models.errors import DatasetUnavailable, UnknownDigit
 def write_split(raw, prefix, size, rows=28):
     raw.mkdir(parents=True, exist_ok=True)
     labels = bytes(index % 10 for index in range(size))
-    (raw / f"{prefix}-labels-idx1-ubyte").write_bytes(
-        (0x801).to_bytes(4, "big") + size.to_bytes(4, "big") + labels
-    )
+    (raw / f"{prefix}-labels-idx1-ubyte").write_bytes((0x801).to_bytes(4, "big") + size.to_bytes(4, "big") + labels)
     header = b"".join(number.to_bytes(4, "big") for number in (0x803, size, rows, 28))
     images = b"".join(bytes([index % 256]) * (rows * 28) for index in range(size))
     (raw / f"{prefix}-images-idx3-ubyte").write_bytes(header + images)
@@ -99,7 +98,9 @@ def test_a_silent_network_is_given_up(monkeypatch, tmp_path):
 
 
 def test_importing_digits_does_not_import_torchvision():
-    subprocess.run([sys.executable, "-c", "import sys, models.digits; assert 'torchvision' not in sys.modules"], check=True)
+    subprocess.run(
+        [sys.executable, "-c", "import sys, models.digits; assert 'torchvision' not in sys.modules"], check=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,8 +118,7 @@ def test_a_digit_that_is_not_there_is_refused(digits, split, index, pointer):
 
 
 def test_the_real_digits_are_mnist(digits):
-    images, labels = digits.split("test")
-    assert labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+    assert digits.split("test")[1][:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
     training = digits.split("train")[0].float() / 255
     assert training.mean() == pytest.approx(0.1307, abs=1e-4)
     assert training.std() == pytest.approx(0.3081, abs=1e-4)

@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from models.digit_net import LAYERS, DigitNet
 from models.errors import UnknownUnit
 from models.units import Unit

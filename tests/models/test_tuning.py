@@ -1,0 +1,398 @@
+"""Each of the notebook's mistakes 1 to 9 with a test that fails on the notebook's way; optima known on paper."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from models.analysis.activity import describe_layer, predict
+from models.analysis.tuning import IMAGES_AT_MOST, Tuning, TuningSettings
+from models.digit_net import LAYERS, DigitNet
+from models.digits import Digits
+from models.errors import CorruptCheckpoint, InvalidTraining, UnknownLayer, UnknownUnit
+from models.work import run
+
+QUICK = TuningSettings("y", units=(1,), starts=8, steps=60)
+
+
+def tuned(network: DigitNet, settings: TuningSettings, digits: Digits | None = None) -> dict:
+    tuning = Tuning(network, settings)
+    run(tuning)
+    return tuning.report(digits)
+
+
+def notebook_images(network: DigitNet, layer: str, unit: int, images: Tensor, steps: int) -> Tensor:
+    """The notebook's get_syn_image, for given first images (image, row, column); clamped once more at the end."""
+    images = images.clone().requires_grad_()
+    optimizer = torch.optim.Adam([images], lr=0.01)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        images.data.clamp_(min=0.0, max=1.0)
+        activity = network.responses(images)[layer].activity.flatten(start_dim=1)[:, unit]
+        loss = -torch.mean(torch.square(activity))
+        loss = loss + torch.mean(torch.square((images - 0.1307) / 0.3081)) * 100
+        loss.backward()
+        optimizer.step()
+    return images.detach().clamp(0, 1)
+
+
+@pytest.fixture
+def network() -> DigitNet:
+    return DigitNet.initialised(0)
+
+
+@pytest.fixture
+def sensitive(network) -> DigitNet:
+    """Logits large enough for the notebook's rule to leave grey behind."""
+    with torch.no_grad():
+        network.fc3.weight.mul_(200)
+    return network
+
+
+@pytest.fixture
+def planted(network) -> DigitNet:
+    """Channel 0 of `l1` has a kernel whose best patch is known; its drive is linear in the patch."""
+    with torch.no_grad():
+        network.conv1.weight[0, 0] = torch.tensor([[1.0, -2.0, 1.0], [3.0, -1.0, 2.0], [-1.0, 2.0, -3.0]])
+        network.conv1.bias[0] = 0.25
+    return network
+
+
+# Row 1: the sign is the caller's choice
+
+
+def test_the_excited_unit_ends_above_zero_from_every_start(sensitive):
+    for unit in (0, 1, 2, 3):
+        assert tuned(sensitive, replace(QUICK, units=(unit,)))["units"][0]["signs"] == {"positive": 8, "negative": 0}
+
+
+def test_the_notebook_s_rule_drives_some_starts_far_below_zero(sensitive):
+    reports = [tuned(sensitive, replace(QUICK, units=(unit,), method="notebook", steps=200)) for unit in (0, 1, 2, 3)]
+    assert sum(report["units"][0]["signs"]["negative"] for report in reports) > 0
+
+
+def test_inhibiting_mirrors_exciting(network):
+    excited = tuned(network, QUICK)["units"][0]
+    with torch.no_grad():
+        network.fc3.weight.neg_()
+        network.fc3.bias.neg_()
+    inhibited = tuned(network, replace(QUICK, direction="inhibit"))["units"][0]
+    assert inhibited["optimized_image"] == excited["optimized_image"]
+    assert inhibited["drive_after"] == -excited["drive_after"] < inhibited["drive_before"]
+    assert inhibited["rank_after"] == 10
+
+
+# Row 2: the drive, not what the ReLU lets through
+
+
+@pytest.mark.parametrize("method", ["ascent", "notebook"])
+def test_a_silent_unit_is_driven_above_zero_by_its_drive_only(network, method):
+    with torch.no_grad():
+        network.fc1.bias[7] = -1.0
+    unit = tuned(network, TuningSettings("l3", units=(7,), method=method, starts=8, steps=100))["units"][0]
+    assert all(start["before"] < 0 for start in unit["starts"])
+    if method == "ascent":
+        assert all(start["after"] > 0 for start in unit["starts"])
+        assert max(unit["layer_before"][7], 0) == 0 < unit["layer_after"][7]
+    else:
+        assert all(start["after"] < 0 for start in unit["starts"])
+
+
+# Row 3: a prior on the unit's own scale, towards paper; only the receptive field matters
+
+
+def test_the_best_patch_is_the_sign_pattern_of_the_kernel(planted):
+    spec = {"channel": 0, "row": 6, "column": 6}
+    report = tuned(planted, TuningSettings("l1", units=(spec,), starts=16, penalty=0))["units"][0]
+    positive, negative = planted.conv1.weight[0, 0].clamp(min=0), planted.conv1.weight[0, 0].clamp(max=0)
+    on_paper = 0.25 + (positive.sum() * (1 - 0.1307) + negative.sum() * (0 - 0.1307)) / 0.3081
+    assert report["drive_after"] == pytest.approx(on_paper.item(), abs=1e-4)
+    image = torch.tensor(report["optimized_image"])
+    patches = [image[top : top + 3, left : left + 3] for top in (11, 12) for left in (11, 12)]  # what is pooled over
+    assert any(torch.equal(patch, (positive > 0).float()) for patch in patches)
+
+
+def test_the_four_pooled_places_are_four_optima(planted):
+    spec = {"channel": 0, "row": 6, "column": 6}
+    assert tuned(planted, TuningSettings("l1", units=(spec,), starts=64))["units"][0]["optima"] == 4
+
+
+def test_the_least_of_a_positive_kernel_is_paper(network):
+    with torch.no_grad():
+        network.conv1.weight[0] = 1.0
+        network.conv1.bias[0] = 0.0
+    spec = {"channel": 0, "row": 6, "column": 6}
+    report = tuned(network, TuningSettings("l1", units=(spec,), direction="inhibit", starts=4))["units"][0]
+    assert not torch.tensor(report["optimized_image"]).any()
+    assert report["drive_after"] == pytest.approx(-9 * 0.1307 / 0.3081, abs=1e-5)
+
+
+@pytest.mark.parametrize(("layer", "side"), [("l1", 4), ("l2", 10)])
+def test_pixels_outside_the_receptive_field_are_paper(planted, layer, side):
+    spec = {"channel": 0, "row": 3, "column": 3}
+    image = torch.tensor(tuned(planted, TuningSettings(layer, units=(spec,), starts=4))["units"][0]["optimized_image"])
+    rows, columns = (image.any(dim=axis).nonzero()[:, 0] for axis in (1, 0))
+    assert 1 < rows.max() - rows.min() + 1 <= side
+    assert 1 < columns.max() - columns.min() + 1 <= side
+
+
+def test_the_notebook_s_penalty_leaves_an_l1_unit_grey(planted):
+    spec = {"channel": 0, "row": 6, "column": 6}
+    image = tuned(planted, TuningSettings("l1", units=(spec,), method="notebook", starts=2, steps=300))["units"][0]
+    outside = torch.tensor(image["optimized_image"])[20:, :]
+    torch.testing.assert_close(outside, torch.full_like(outside, 0.1307), atol=0.01, rtol=0)
+    assert image["prior"]["towards"] == 0.1307
+
+
+def test_scaling_a_unit_s_response_does_not_change_its_image(network):
+    usual = tuned(network, QUICK)["units"][0]
+    with torch.no_grad():
+        network.fc3.weight.mul_(64)
+        network.fc3.bias.mul_(64)
+    scaled = tuned(network, QUICK)["units"][0]
+    difference = torch.tensor(usual["optimized_image"]) - torch.tensor(scaled["optimized_image"])
+    assert difference.abs().mean() < 1e-3
+    assert scaled["prior"]["scale"] == pytest.approx(64 * usual["prior"]["scale"], rel=1e-4)
+    assert usual["prior"]["towards"] == 0
+
+
+# Row 4: absent means automatic, 0 is a unit
+
+
+def test_unit_zero_is_unit_zero_and_absent_is_the_most_driven(network):
+    with torch.no_grad():
+        network.fc3.bias[6] = 50.0
+    assert tuned(network, replace(QUICK, units=(0,), steps=1))["units"][0]["unit"] == 0
+    assert tuned(network, replace(QUICK, units=None, steps=1))["units"][0]["unit"] == 6
+
+
+# Rows 5 and 8: what is reported is what the returned image does
+
+
+@pytest.mark.parametrize("method", ["ascent", "notebook"])
+def test_the_returned_image_is_a_stimulus_and_gives_exactly_the_reported_numbers(network, method):
+    unit = tuned(network, replace(QUICK, method=method))["units"][0]
+    for when, name in (("before", "initial_image"), ("after", "optimized_image")):
+        image = torch.tensor(unit[name])
+        assert 0 <= image.min() <= image.max() <= 1
+        logits = predict(network, image[None])[0]["logits"]
+        assert logits == unit[f"layer_{when}"] == unit[f"layer_drive_{when}"]
+        assert logits[1] == unit[f"drive_{when}"]
+        assert unit["starts"][unit["best_start"]][when] == pytest.approx(logits[1], abs=1e-5)
+
+
+def test_layers_are_reported_as_activations_are(network):
+    unit = tuned(network, replace(QUICK, layer="l2", units=(5,)))["units"][0]
+    response = network.responses(torch.tensor(unit["optimized_image"])[None], ("l2",))["l2"]
+    description = describe_layer("l2", response, drive=True)
+    assert unit["layer_after"] == description["values"]
+    assert unit["layer_drive_after"] == description["drive"]
+
+
+# Row 6: the network is left as it was found
+
+
+@pytest.mark.parametrize("method", ["ascent", "notebook"])
+def test_the_network_and_the_global_generators_are_left_as_found(network, method):
+    network.train()
+    network.fc1.weight.requires_grad_(False)
+    network.conv1.bias.grad = torch.ones(6)
+    weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()
+    tuned(network, replace(QUICK, units=None, method=method, steps=5))
+    assert network.training
+    for name, parameter in network.named_parameters():
+        assert torch.equal(parameter, weights[name])
+        assert parameter.requires_grad == (name != "fc1.weight")
+        assert (parameter.grad is None) == (name != "conv1.bias")
+    assert torch.equal(network.conv1.bias.grad, torch.ones(6))
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert np.array_equal(np.random.get_state()[1], numpy_state[1])
+
+
+def test_it_climbs_where_gradients_are_switched_off(network):
+    with torch.no_grad():
+        unit = tuned(network, QUICK)["units"][0]
+    assert unit["drive_after"] > unit["drive_before"]
+
+
+# Row 7: starts are ranked
+
+
+def test_the_best_start_is_given_and_how_the_others_ended(network):
+    unit = tuned(network, replace(QUICK, steps=3))["units"][0]
+    endings = [start["after"] for start in unit["starts"]]
+    assert len(endings) == 8
+    assert unit["best_start"] == max(range(8), key=endings.__getitem__)
+    assert 1 <= unit["optima"] <= 8
+    tuning = Tuning(network, replace(QUICK, steps=3))
+    run(tuning)
+    assert tuning.best_images().tolist() == [unit["optimized_image"]]
+
+
+# Row 9: the unit's own layer, and its rank there
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_unit_s_own_layer_is_reported_with_the_unit_s_rank(network, layer):
+    report = tuned(network, TuningSettings(layer, units=(3,), starts=4, steps=40))
+    assert report["layer"] == layer
+    unit = report["units"][0]
+    for when in ("before", "after"):
+        assert torch.tensor(unit[f"layer_{when}"]).shape == LAYERS[layer].shape
+        drives = torch.tensor(unit[f"layer_drive_{when}"]).flatten()
+        assert drives[3] == unit[f"drive_{when}"]
+        assert unit[f"rank_{when}"] == 1 + int((drives > drives[3]).sum())
+
+
+# The notebook's rule, kept to be shown
+
+
+def test_the_notebook_s_method_is_the_notebook_s(sensitive):
+    settings = replace(QUICK, units=(2,), method="notebook", steps=40, starts=6)
+    tuning = Tuning(sensitive, settings)
+    starts = tuning.best_images().new_tensor(np.random.default_rng((0, 0)).random((6, 28, 28), dtype=np.float32))
+    run(tuning)
+    expected = notebook_images(sensitive, "y", 2, starts, 40)
+    unit = tuning.report(None)["units"][0]
+    torch.testing.assert_close(torch.tensor(unit["optimized_image"]), expected[unit["best_start"]], atol=1e-3, rtol=0)
+    assert (tuning.report(None)["method"], TuningSettings("y", method="notebook").complete().steps) == (
+        "notebook",
+        1000,
+    )
+
+
+# Several units, resuming, limits
+
+
+def test_units_tuned_together_end_as_each_alone(network):
+    together = tuned(network, replace(QUICK, layer="l2", units=(0, {"channel": 3}, 700)))["units"]
+    assert [unit["unit"] for unit in together] == [0, {"channel": 3}, 700]
+    for spec, unit in zip((0, {"channel": 3}, 700), together, strict=True):
+        alone = tuned(network, replace(QUICK, layer="l2", units=(spec,)))["units"][0]
+        assert alone["initial_image"] is not None
+        assert unit["drive_after"] == pytest.approx(alone["drive_after"], rel=1e-2)
+        assert unit["prior"] == alone["prior"]
+
+
+def test_a_channel_s_mean_is_ranked_among_the_channels(network):
+    unit = tuned(network, replace(QUICK, layer="l1", units=({"channel": 2},)))["units"][0]
+    means = torch.tensor(unit["layer_drive_after"]).mean(dim=(1, 2))
+    assert unit["drive_after"] == pytest.approx(means[2].item(), abs=1e-5)
+    assert unit["rank_after"] == 1 + int((means > means[2]).sum())
+
+
+@pytest.mark.parametrize("method", ["ascent", "notebook"])
+def test_resumed_at_any_slice_it_ends_with_the_same_bits(network, method):
+    settings = TuningSettings("l3", units=(0, 9), starts=50, steps=100, method=method)
+    through = Tuning(network, settings)
+    states = [through.state()]
+    while not through.is_finished:
+        through.advance()
+        states.append(through.state())
+    assert len(states) > 3
+    for state in states:
+        resumed = Tuning(network, settings)
+        resumed.restore(state)
+        run(resumed)
+        assert resumed.report(None) == through.report(None)
+
+
+def test_the_same_seed_gives_the_same_answer_and_another_does_not(network):
+    assert tuned(network, QUICK) == tuned(network, QUICK)
+    assert tuned(network, QUICK)["units"] != tuned(network, replace(QUICK, seed=1))["units"]
+
+
+def test_when_the_seconds_are_used_up_the_best_so_far_is_given_and_said(network):
+    tuning = Tuning(network, replace(QUICK, starts=64, steps=10_000, max_seconds=0.01))
+    run(tuning)
+    report = tuning.report(None)
+    assert report["stopped"] == "seconds"
+    assert 0 < tuning.step < 10_000
+    assert report["units"][0]["drive_after"] > report["units"][0]["drive_before"]
+    assert tuned(network, QUICK)["stopped"] == "steps"
+
+
+def test_the_trace_rises_to_the_reported_drive_in_about_a_hundred_points(network):
+    unit = tuned(network, replace(QUICK, steps=250))["units"][0]
+    trace = unit["trace"]
+    assert 50 <= len(trace) <= 101
+    assert (trace[0]["step"], trace[-1]["step"]) == (0, 250)
+    assert trace[-1]["drive"] == pytest.approx(unit["drive_after"], abs=1e-5)
+    assert trace[-1]["drive"] > trace[0]["drive"]
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"starts": 0}, "/starts"),
+        ({"steps": 0}, "/steps"),
+        ({"learning_rate": 0.0}, "/learning_rate"),
+        ({"penalty": -1.0}, "/penalty"),
+        ({"units": ()}, "/units"),
+        ({"starts": IMAGES_AT_MOST + 1}, "/starts"),
+        ({"method": "notebook", "direction": "inhibit"}, "/direction"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(network, change, pointer):
+    with pytest.raises(InvalidTraining) as refused:
+        Tuning(network, replace(QUICK, **change))
+    assert refused.value.pointer == pointer
+
+
+def test_unknown_layers_and_units_are_refused(network):
+    with pytest.raises(UnknownLayer):
+        Tuning(network, replace(QUICK, layer="l9"))
+    with pytest.raises(UnknownUnit, match="0 to 9"):
+        Tuning(network, replace(QUICK, units=(10,)))
+
+
+def test_a_state_of_another_search_is_refused(network):
+    state = Tuning(network, QUICK).state()
+    other = Tuning(network, replace(QUICK, seed=9))
+    for bad in (state, b"nonsense"):
+        with pytest.raises(CorruptCheckpoint):
+            other.restore(bad)
+
+
+# Beside real digits
+
+
+@pytest.fixture
+def two_digits() -> Digits:
+    """An empty picture and a full one."""
+    images = torch.stack([torch.zeros(28, 28), torch.full((28, 28), 255)]).to(torch.uint8)
+    return Digits({"test": (images, torch.tensor([0, 1]))})
+
+
+def test_a_unit_is_compared_with_what_real_digits_drive_it_to(network, two_digits):
+    report = tuned(network, QUICK, two_digits)
+    json.dumps(report, allow_nan=False)
+    unit = report["units"][0]
+    drives = network(torch.stack([torch.zeros(28, 28), torch.ones(28, 28)]))[:, 1].tolist()
+    assert (unit["dataset_minimum"], unit["dataset_maximum"]) == pytest.approx((min(drives), max(drives)), abs=1e-6)
+    assert unit["dataset_percentile"] == 100
+    assert unit["dead"] is False
+
+
+def test_a_unit_that_no_digit_activates_is_called_dead(network, two_digits):
+    with torch.no_grad():
+        network.fc2.bias[5] = -30.0
+    settings = TuningSettings("l4", units=(5, 6), starts=2, steps=1)
+    dead, _ = tuned(network, settings, two_digits)["units"]
+    assert dead["dead"] is True
+    assert tuned(network, settings)["units"][0]["dead"] is None
+
+
+def test_outputs_of_a_lab_network_reach_twice_what_the_best_real_digit_does(digits):
+    from models.training.digit_net import DigitNetTraining, DigitNetTrainingSettings
+
+    training = DigitNetTraining(DigitNetTrainingSettings(seed=2), digits)
+    run(training)
+    settings = TuningSettings("y", units=tuple(range(10)), starts=8, steps=150)
+    for unit in tuned(training.network, settings, digits)["units"]:
+        assert unit["drive_after"] > 2 * unit["dataset_maximum"] > 0
+        assert unit["rank_after"] == 1
