@@ -22,7 +22,7 @@ SCANS_AT_MOST = 100
 
 _SIDE, _FITTED_SIDE, _CENTRE = 28, 20, 14
 _WORKING_SIDE = 256
-_NOISE_REACH = 3.5
+_NOISE_REACH = 3.0
 _FAINTEST = 0.04
 _POINTER = "/image/data"
 _decoding = Lock()
@@ -100,7 +100,7 @@ def _grey(picture: Image.Image) -> Image.Image:
 
 
 def _plane(picture: Image.Image) -> Plane:
-    return np.asarray(picture, dtype=np.float32) / 255
+    return np.asarray(picture, dtype=np.float32) / np.float32(255)
 
 
 def _reduced(picture: Image.Image) -> Image.Image:

@@ -14,7 +14,6 @@ from models.mnist_form import mnist_form, read_picture, stimulus
 from service.lab import Lab
 from service.schemas.common import ImageInput, PictureImage, PixelsImage, SampleImage
 
-
 PIXELS_TOGETHER = 2**26  # four pictures of the largest size, or 256 of 512x512
 
 

@@ -1,0 +1,34 @@
+"""How two things are timed against each other."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One line of the table: how many times as fast as the peer, from pairs measured in turn."""
+
+    claim: str
+    peer: str
+    seconds: float
+    peer_seconds: float
+
+    @property
+    def factor(self) -> float:
+        """The peer's time over ours."""
+        return self.peer_seconds / self.seconds
+
+
+def compare(claim: str, ours: Callable[[], object], peer: str, theirs: Callable[[], object], pairs: int = 3) -> Ratio:
+    """Runs both in turn, once unmeasured and then `pairs` times, and keeps the medians."""
+    ours(), theirs()
+    timed = [(_seconds(ours), _seconds(theirs)) for _ in range(pairs)]
+    return Ratio(claim, peer, median(pair[0] for pair in timed), median(pair[1] for pair in timed))
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
