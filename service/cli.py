@@ -79,10 +79,11 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
 
 def _worker(settings: Settings, options: argparse.Namespace) -> int:
     from service.jobs.worker import run_worker
+    from service.operations import KINDS
 
     _follow_parent(options)
     os.nice(10)  # predictions stay quick while it trains
-    run_worker(settings, options.id)
+    run_worker(settings, KINDS, options.id)
     return 0
 
 

@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
@@ -17,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from service import database
 from service.errors import HTTP_PROBLEMS, IdempotencyConflict, UnfinishedJob, UnknownJob
 from service.jobs.records import NO_PROGRESS
+from service.schemas.jobs import Status
 
 APPLICATION = "patchclamp"
 WORKFLOW = "job"
@@ -29,21 +29,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _jobs = database.jobs
 _POLL_SECONDS = 0.1  # on SQLite; PostgreSQL notifies
-
-
-class Status(StrEnum):
-    """How a job stands."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether the job has ended."""
-        return self not in (Status.QUEUED, Status.RUNNING)
 
 
 _STATUS = {

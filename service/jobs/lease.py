@@ -98,6 +98,4 @@ def living_workers(engine: sa.Engine, seconds: float) -> list[str]:
     """The workers whose last beat is younger than the lease, by the database's own clock."""
     age, lease = database.now(engine) - _workers.c.beaten_at, seconds * database.MICROSECONDS
     with engine.connect() as connection:
-        return list(
-            connection.scalars(sa.select(_workers.c.id).where(sa.func.abs(age) <= seconds * database.MICROSECONDS))
-        )
+        return list(connection.scalars(sa.select(_workers.c.id).where(sa.func.abs(age) <= lease)))

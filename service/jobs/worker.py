@@ -25,7 +25,6 @@ from service.jobs.kinds import Kind
 from service.jobs.lease import Lease
 from service.lab import Lab
 from service.logs import job_id_of_this_thread
-from service.operations import KINDS
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -38,8 +37,8 @@ STARTS_WITHOUT_PROGRESS = 5
 RECOVERIES = 10_000
 
 
-def run_worker(settings: Settings, worker_id: str | None = None) -> None:
-    """Works until SIGTERM or SIGINT."""
+def run_worker(settings: Settings, kinds: Mapping[str, Kind[Any, Any]], worker_id: str | None = None) -> None:
+    """Does jobs of these kinds until SIGTERM or SIGINT."""
     worker_id = worker_id or f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -48,7 +47,7 @@ def run_worker(settings: Settings, worker_id: str | None = None) -> None:
 
     engine = database.connect(settings.database_url)
     database.prepare(settings.database_url, engine)
-    worker = Worker(Lab(settings, engine), worker_id)
+    worker = Worker(Lab(settings, engine), kinds, worker_id)
     lease = Lease(engine, worker_id, settings.lease_seconds, worker.leave_if_stuck)
     lease.beat()  # before the first job: none may be held without a lease
     worker.launch()
@@ -63,8 +62,9 @@ def run_worker(settings: Settings, worker_id: str | None = None) -> None:
 class Worker:
     """Does jobs, in the thread that DBOS gives each."""
 
-    def __init__(self, lab: Lab, worker_id: str) -> None:
+    def __init__(self, lab: Lab, kinds: Mapping[str, Kind[Any, Any]], worker_id: str) -> None:
         self._lab = lab
+        self._kinds = kinds
         self._engine = lab.engine
         self._worker_id = worker_id
         self._job_id: str | None = None
@@ -133,7 +133,7 @@ class Worker:
                 f"The job ended its worker {STARTS_WITHOUT_PROGRESS} times without getting any further; "
                 "try it with smaller numbers."
             )
-        kind: Kind[Any, Any] = KINDS[beginning.kind]
+        kind = self._kinds[beginning.kind]
         request = kind.schema.model_validate(beginning.request)
         work = kind.begin(request, self._lab)
         if beginning.state is not None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 
 from service.jobs.engine import Jobs
 from service.lab import Lab
@@ -21,6 +21,9 @@ def _jobs(request: Request) -> Jobs:
 
 LabOfProcess = Annotated[Lab, Depends(_lab)]
 JobStore = Annotated[Jobs, Depends(_jobs)]
+# PostgreSQL's text has no place for a zero byte.
+NO_ZERO_BYTE = r"^[^\x00]*$"
+Identity = Annotated[str, Path(max_length=80, pattern=NO_ZERO_BYTE)]
 
 _REASONS = {
     400: "The body cannot be read.",

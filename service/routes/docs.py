@@ -34,7 +34,7 @@ async def docs() -> Response:
     )
 
 
-@router.get("/problems/{slug}", response_model=dict[str, Any], responses=problems(404))
+@router.get("/problems/{slug}", response_model=dict[str, Any], responses=problems(404, 422))
 async def get_problem(slug: Annotated[str, Path(max_length=80)]) -> Response:
     """Tell what a problem type stands for."""
     if slug not in _KINDS:

@@ -5,6 +5,7 @@ import binascii
 import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -12,12 +13,12 @@ from starlette.concurrency import run_in_threadpool
 
 from service.answers import Replies, json_response
 from service.errors import FailedJob, InvalidRequest, UnfinishedJob
-from service.jobs.engine import Job, Status
+from service.jobs.engine import Job
 from service.jobs.kinds import Kind
 from service.operations import KINDS
-from service.routes.access import PRINCIPAL, JobStore, LabOfProcess, pictured, problems
+from service.routes.access import NO_ZERO_BYTE, PRINCIPAL, Identity, JobStore, LabOfProcess, pictured, problems
 from service.schemas.common import Schema
-from service.schemas.jobs import JobDocument, JobList
+from service.schemas.jobs import JobDocument, JobList, Status
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -88,7 +89,7 @@ def job_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def list_jobs(
     jobs: JobStore,
     status: Status | None = None,
-    kind: Annotated[str | None, Query(max_length=40)] = None,
+    kind: Annotated[str | None, Query(max_length=40, pattern=NO_ZERO_BYTE)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
 ) -> Response:
@@ -99,26 +100,26 @@ def list_jobs(
 
 
 @router.get("/{job_id}", response_model=JobDocument, responses=problems(404, 406, 422))
-def get_job(job_id: str, reply: Replies, jobs: JobStore) -> Response:
+def get_job(job_id: Identity, reply: Replies, jobs: JobStore) -> Response:
     """Tell how a job stands, with its result once it has succeeded."""
     return json_response(_document(jobs.get(job_id), reply))
 
 
-@router.delete("/{job_id}", status_code=204, responses=problems(404, 409))
-def delete_job(job_id: str, jobs: JobStore) -> Response:
+@router.delete("/{job_id}", status_code=204, responses=problems(404, 409, 422))
+def delete_job(job_id: Identity, jobs: JobStore) -> Response:
     """Forget a job that has ended; models it made stay."""
     jobs.delete(job_id)
     return Response(status_code=204)
 
 
 @router.post("/{job_id}/cancel", response_model=JobDocument, responses=problems(404, 406, 422))
-def cancel_job(job_id: str, reply: Replies, jobs: JobStore) -> Response:
+def cancel_job(job_id: Identity, reply: Replies, jobs: JobStore) -> Response:
     """Cancel a job: a queued one at once, a running one within a second of work; one that has ended stays as it is."""
     return json_response(_document(jobs.cancel(job_id), reply))
 
 
 @router.get("/{job_id}/result", responses=pictured(dict[str, Any], 404, 409))
-def get_result(job_id: str, reply: Replies, jobs: JobStore) -> Response:
+def get_result(job_id: Identity, reply: Replies, jobs: JobStore) -> Response:
     """Fetch the result of a job that has succeeded, alone."""
     job = jobs.get(job_id)
     if not job.status.is_terminal:
@@ -128,7 +129,7 @@ def get_result(job_id: str, reply: Replies, jobs: JobStore) -> Response:
     return reply.answer(job.result, KINDS[job.kind].renderings(job.result))
 
 
-def _existing(job_id: str, jobs: JobStore) -> Job:
+def _existing(job_id: Identity, jobs: JobStore) -> Job:
     """Refuses an unknown job before the stream begins."""
     return jobs.get(job_id, with_result=False)
 
@@ -170,7 +171,7 @@ def _place(cursor: str | None) -> tuple[int, str] | None:
         return None
     try:
         created, _, job_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(":")
-        return int(created[:18]), job_id
+        return int(created[:18]), str(UUID(job_id))
     except (ValueError, binascii.Error):
         detail = "Use the cursor that the page before gave as next."
         raise InvalidRequest("The cursor is none of ours.", [{"pointer": "/cursor", "detail": detail}]) from None

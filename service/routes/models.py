@@ -2,18 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from service.answers import json_response, tagged_response
 from service.bodies import json_body
 from service.catalogue import Catalogue, Family, Model
 from service.openapi import accepts
-from service.routes.access import LabOfProcess, problems
+from service.routes.access import Identity, LabOfProcess, problems
 from service.schemas.models import DefaultChoice, ModelDocument, ModelList
 
 router = APIRouter(prefix="/models", tags=["models"])
-
-ModelPath = Annotated[str, Path(max_length=80)]
 
 
 @router.get("", response_model=ModelList, responses=problems(422))
@@ -24,7 +22,7 @@ def list_models(lab: LabOfProcess, family: Family | None = None) -> Response:
 
 
 @router.get("/{model_id}", response_model=ModelDocument, responses=problems(404, 422))
-def get_model(model_id: ModelPath, lab: LabOfProcess) -> Response:
+def get_model(model_id: Identity, lab: LabOfProcess) -> Response:
     """Show a model's card."""
     return json_response(_document(lab.catalogue, lab.catalogue.get(model_id)))
 
@@ -38,7 +36,7 @@ def get_model(model_id: ModelPath, lab: LabOfProcess) -> Response:
     },
     response_class=Response,
 )
-def get_weights(model_id: ModelPath, request: Request, lab: LabOfProcess) -> Response:
+def get_weights(model_id: Identity, request: Request, lab: LabOfProcess) -> Response:
     """Download a model's weights as safetensors."""
     weights = lab.catalogue.weights(lab.catalogue.get(model_id))
     response = tagged_response(weights, "application/octet-stream", request.headers.get("if-none-match", ""))
@@ -60,7 +58,7 @@ def set_default(
 
 
 @router.delete("/{model_id}", status_code=204, responses=problems(404, 409, 422))
-def delete_model(model_id: ModelPath, lab: LabOfProcess) -> Response:
+def delete_model(model_id: Identity, lab: LabOfProcess) -> Response:
     """Delete a trained model."""
     lab.catalogue.delete(model_id)
     return Response(status_code=204)

@@ -1,12 +1,27 @@
 """Jobs as they are shown."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel
 
-from service.jobs.engine import Status
 from service.schemas.common import ProblemDocument
+
+
+class Status(StrEnum):
+    """How a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the job has ended."""
+        return self not in (Status.QUEUED, Status.RUNNING)
 
 
 class Progress(BaseModel):

@@ -1,4 +1,4 @@
-"""Requests that nobody means well with: each is refused or harmless, at once, and never echoed. SQLite and PostgreSQL."""
+"""Requests that nobody means well with: refused or harmless, at once, never echoed; on SQLite and on PostgreSQL."""
 
 import base64
 import io
@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http.client import HTTPResponse
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -58,7 +58,7 @@ class Hostile(NamedTuple):
     path: str
     method: str = "POST"
     content: Content | str = b""
-    headers: Mapping[str, str | bytes] = {}
+    headers: Mapping[str, str] = {}
 
 
 def sent(name: str, statuses: set[int], path: str, body: Content | str, **headers: str) -> Hostile:
@@ -90,7 +90,7 @@ def part(content: bytes, disposition: str = 'form-data; name="file"; filename="a
     return f"--b\r\nContent-Disposition: {disposition}\r\n{more}\r\n".encode() + content + b"\r\n"
 
 
-def got(name: str, statuses: set[int], path: str, **headers: str | bytes) -> Hostile:
+def got(name: str, statuses: set[int], path: str, **headers: str) -> Hostile:
     """A GET request."""
     return Hostile(name, statuses, path, "GET", b"", headers)
 
@@ -131,7 +131,7 @@ def hundred_bombs() -> bytes:
     return json.dumps({"images": [{"data": base64_of(image((4096, 4096), "RGBA"))}] * 100}).encode()
 
 
-def trial(*steps: list[float]) -> dict[str, Any]:
+def trial(*steps: Sequence[float]) -> dict[str, Any]:
     """A stream of one's own for the memory network."""
     return {"inputs": [list(step) for step in steps]}
 
@@ -423,7 +423,7 @@ ADDRESSES = [
     got("a cursor outside ASCII", {422}, f"/jobs?cursor={MARKER}%c3%a4%ff"),
     got("a cursor of NaN", {422}, f"/jobs?cursor={base64_of(b'nan:a')}"),
     got("a cursor of infinity", {422}, f"/jobs?cursor={base64_of(b'1e999:a')}"),
-    got("a cursor with a zero byte", {200, 422}, f"/jobs?cursor={base64_of(b'1:a' + bytes(1))}"),
+    got("a cursor with a zero byte", {422}, f"/jobs?cursor={base64_of(b'1:a' + bytes(1))}"),
     got("a cursor without end", {422}, f"/jobs?cursor={'A' * 10_000}"),
     got("a cursor of digits beyond the last", {422}, "/digits?cursor=60001"),
     got("a cursor of digits of a word", {422}, f"/digits?cursor={MARKER}"),
@@ -463,7 +463,6 @@ HEADERS = [
     got("a Last-Event-ID of 10^30", {422, 404}, "/jobs/none/events", **{"Last-Event-ID": str(10**30)}),
     got("an X-Request-ID with a space", {200}, "/livez", **{"X-Request-ID": f"{MARKER} {MARKER}"}),
     got("an X-Request-ID without end", {200}, "/livez", **{"X-Request-ID": MARKER * 1000}),
-    got("an X-Request-ID outside ASCII", {200}, "/livez", **{"X-Request-ID": f"{MARKER}ä".encode()}),
     got("another host", {200}, "/livez", Host=f"{MARKER}.example"),
     asked(
         "a name with control characters", {202, 422}, TRAIN, {"name": f"{MARKER}\x00\x1b[2J\u202e\r\n", "max_steps": 1}
@@ -532,6 +531,7 @@ BYTES = {
     "a carriage return in a request id": (400, request(LIVEZ, f"X-Request-ID: a\r{MARKER}: 1")),
     "a zero byte in a request id": (400, request(LIVEZ, f"X-Request-ID: a\0{MARKER}")),
     "a folded request id": (400, request(LIVEZ, f"X-Request-ID: a\r\n {MARKER}")),
+    "a request id outside ASCII": (200, request(LIVEZ, f"X-Request-ID: {MARKER}ä")),
     "two request ids": (200, request(LIVEZ, f"X-Request-ID: {MARKER}1", f"X-Request-ID: {MARKER}2")),
     "a negative length": (400, posted("Content-Length: -1")),
     "a length of a word": (400, posted(f"Content-Length: {MARKER}")),
