@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import LabError
@@ -133,6 +134,21 @@ async def _invalid_parameters(_request: Request, error: Exception) -> Response:
     return problem_response(problem_of(InvalidRequest(message, errors)))
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return http_problem(error.status_code, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = _allowed(request, headers.get("Allow", ""))
+    return http_problem(error.status_code, headers)
+
+
+def _allowed(request: Request, found: str) -> str:
+    """Every method that the address takes; Starlette names those of the first route that it finds there."""
+    routes = [route for route in request.app.routes if not isinstance(route, Mount)]
+    taken = {
+        method
+        for method in ("GET", "POST", "PUT", "DELETE")
+        for route in routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    }
+    return ", ".join(sorted((taken | set(found.split(", "))) - {""}))

@@ -5,6 +5,7 @@ from typing import Any
 
 from models.analysis.tuning import Tuning, TuningSettings
 from models.digit_net import LAYERS, DigitNet, layer
+from models.errors import UnknownUnit
 from models.units import Unit
 from service.jobs.kinds import Kind, Outcome
 from service.lab import Lab
@@ -21,8 +22,13 @@ def _settle(request: TuneRequest, lab: Lab) -> TuneRequest:
     model = lab.catalogue.resolve(DigitNet.FAMILY, request.model)
     settled = request.model_copy(update={"model": model.id, "seed": seed_or_new(request.seed)})
     settings = _settings(settled).complete()
-    for spec in settings.units or ():
-        Unit.of(layer(settings.layer), spec)
+    for number, spec in enumerate(settings.units or ()):
+        try:
+            Unit.of(layer(settings.layer), spec)
+        except UnknownUnit as error:
+            if request.units is not None and error.pointer is not None:
+                error.pointer = error.pointer.replace("/unit", f"/units/{number}", 1)
+            raise
     return settled
 
 
