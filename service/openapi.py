@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from service.bodies import JSON, MULTIPART, PICTURES
-from service.schemas.common import ProblemDocument, Schema
+from service.schemas.common import PictureImage, ProblemDocument, Schema
 
 REF = "#/components/schemas/{model}"
 DESCRIPTION = """\
@@ -29,9 +29,24 @@ def accepts(schema: type[Schema], example: dict[str, Any], *, pictures: bool = F
         content |= {media_type: {"schema": picture} for media_type in PICTURES}
         form = {"type": "object", "properties": {"file": picture}, "required": ["file"]}
         content[MULTIPART] = {"schema": form}
-    return {
-        "requestBody": {"content": content, "required": bool(schema.model_json_schema().get("required")) or pictures}
-    }
+    body = {"content": content, "required": bool(schema.model_json_schema().get("required")) or pictures}
+    return {"requestBody": body, **({"parameters": _picture_options(schema)} if pictures else {})}
+
+
+def _picture_options(schema: type[Schema]) -> list[dict[str, Any]]:
+    """The query parameters that go with a picture sent as it is."""
+    options = {**schema.model_json_schema()["properties"], **PictureImage.model_json_schema()["properties"]}
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": f"With a picture as the body: {option.get('description', name)}",
+            "schema": option,
+            "explode": False,
+        }
+        for name, option in options.items()
+        if name not in ("image", "images", "data")
+    ]
 
 
 def install(app: FastAPI) -> None:

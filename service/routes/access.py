@@ -49,7 +49,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def pictured(answer: type[Any], *statuses: int) -> dict[int | str, dict[str, Any]]:
+def pictured(answer: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:
     """The responses of an operation that answers with JSON or one of its renderings."""
     return {
         200: {"model": answer, "description": "The numbers and their pictures.", "content": {"image/png": _PNG}},

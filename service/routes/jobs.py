@@ -17,8 +17,10 @@ from service.jobs.engine import Job
 from service.jobs.kinds import Kind
 from service.operations import KINDS
 from service.routes.access import NO_ZERO_BYTE, PRINCIPAL, Identity, JobStore, LabOfProcess, pictured, problems
+from service.schemas.cnn import TrainResult, TuneResult
 from service.schemas.common import Schema
 from service.schemas.jobs import JobDocument, JobList, Status
+from service.schemas.lstm import MemoryTrainResult
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -118,7 +120,7 @@ def cancel_job(job_id: Identity, reply: Replies, jobs: JobStore) -> Response:
     return json_response(_document(jobs.cancel(job_id), reply))
 
 
-@router.get("/{job_id}/result", responses=pictured(dict[str, Any], 404, 409))
+@router.get("/{job_id}/result", responses=pictured(TuneResult | TrainResult | MemoryTrainResult, 404, 409))
 def get_result(job_id: Identity, reply: Replies, jobs: JobStore) -> Response:
     """Fetch the result of a job that has succeeded, alone."""
     job = jobs.get(job_id)
