@@ -10,7 +10,6 @@ from service.schemas.common import (
     Answer,
     ImageInput,
     LayerName,
-    ModelReference,
     Schema,
     Seed,
     UnitChoice,
@@ -163,6 +162,7 @@ class TunedUnit(BaseModel):
     signs: dict[str, int]
     optima: int
     dead: bool | None
+    prior: dict[str, Any] = Field(description="What the penalty pulls towards, and how its scale was set.")
 
 
 class TuneResult(Answer):
@@ -172,6 +172,9 @@ class TuneResult(Answer):
     direction: str
     method: str
     seed: int
+    settings: dict[str, Any] = Field(description="All that was left to its default, too.")
+    steps: int
+    stopped: str = Field(description="Why it ended.")
     units: list[TunedUnit]
 
 
@@ -195,11 +198,11 @@ class TrainPoint(BaseModel):
     heldout_accuracy: float
 
 
-class TrainResult(BaseModel):
+class TrainResult(Answer):
     """The trained network and how well it reads digits."""
 
-    model: ModelReference
     steps: int
+    target_accuracy: float
     target_reached: bool
     train_accuracy: float
     heldout_accuracy: float

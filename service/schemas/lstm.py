@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from service.schemas.common import AnalysisRequest, Answer, ModelReference, Schema, Seed
+from service.schemas.common import AnalysisRequest, Answer, Schema, Seed
 
 MAX_TIME = 3000
 MAX_SAMPLES = 400_000
@@ -97,15 +97,17 @@ class TaskAnswer(BaseModel):
 
 
 class ReportError(BaseModel):
-    """How well the batch was reported; `chance` is a network that always answers 0."""
+    """How well the batch was reported; chance is a network that always answers 0."""
 
     mse: float
     chance_mse: float
     report_rmse: float
+    chance_rmse: float
     r2: float
     gain: float
     correlation: float
     leak_rms: float
+    reports: int
 
 
 class SimulateAnswer(Answer):
@@ -138,6 +140,7 @@ class GatesAnswer(SimulateAnswer):
     output: list[list[float]] = Field(description="The hidden output, not the output gate.")
     aligned: dict[str, Any] = Field(description="Each gate's mean and sd over trials in each period.")
     time_constant_ms: float | None = Field(description="-1 / ln of the forget gate in the delay; null: no decay.")
+    time_constants_ms: list[float | None] = Field(description="The same of each hidden unit; above, the longest.")
     family: Literal["closed", "open"]
 
 
@@ -173,13 +176,24 @@ class TrainedMemory(BaseModel):
     model: str | None = None
 
 
-class MemoryTrainResult(BaseModel):
+class LossPoint(BaseModel):
+    """How training stood after so many steps, each network's loss beside its chance level."""
+
+    step: int
+    losses: list[float]
+    chance_loss: float
+    chance_losses: list[float]
+
+
+class MemoryTrainResult(Answer):
     """The trained networks; `model` is the one with the longest horizon."""
 
-    model: ModelReference
     steps: int
+    target_loss: float
     target_reached: bool
+    best: int = Field(description="Which of the networks `model` is.")
     networks: list[TrainedMemory]
-    history: list[Any]
+    history: list[LossPoint]
     chance_loss: float
+    verdict: str = Field(description="In words, whether the loss is better than chance.")
     seed: int
