@@ -23,7 +23,8 @@ class Ratio:
 
 def compare(claim: str, ours: Callable[[], object], peer: str, theirs: Callable[[], object], pairs: int = 3) -> Ratio:
     """Runs both in turn, once unmeasured and then `pairs` times, and keeps the medians."""
-    ours(), theirs()
+    for warm_up in (ours, theirs):
+        warm_up()
     timed = [(_seconds(ours), _seconds(theirs)) for _ in range(pairs)]
     return Ratio(claim, peer, median(pair[0] for pair in timed), median(pair[1] for pair in timed))
 
