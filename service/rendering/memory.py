@@ -138,7 +138,7 @@ def _draw_scatter(
 def _draw_aligned(
     periods: Mapping[str, Mapping[str, Any]], gates: Sequence[str], title: str, subtitle: str
 ) -> Image.Image:
-    columns = min(3, max(1, len(gates)))
+    columns = min(2, max(1, len(gates)))
     rows = max(1, math.ceil(len(gates) / columns))
     height, gap = 190.0, 48.0
     width = (COLUMN - 2 * MARGIN - columns * gap) / columns
@@ -182,7 +182,7 @@ def _draw_period(panel: Panel, place: int, statistics: Mapping[str, Sequence[flo
         panel.canvas.marker(across, height, "disc", size, colour)
     if means.size == 1 and math.isfinite(means[0]):
         across, height = panel.point(place, float(means[0]))
-        panel.canvas.text(across + 8, height, f"{means[0]:.2f}", size=SMALL)
+        panel.canvas.text(across + 8, height, number(round(float(means[0]), 2) + 0.0), size=SMALL)
 
 
 def _draw_horizon(curves: Sequence[Curve], criterion: float, title: str, subtitle: str) -> Image.Image:

@@ -234,14 +234,13 @@ def _draw_losses(
         known = np.flatnonzero(np.isfinite(chance))
         expected = np.array([chance[known[0]], *chance[known]])
         panel.line([0.0, *at[known]], expected, MUTED, thickness=1.2, dash=(6, 4))
-        note(canvas, box.left + 4, float(panel.down(expected[0])) - 12, "chance: always answering 0")
     for level in levels:
         panel.level(level, f"target {number(level)}", GREEN, align="left")
     if is_few:
         named = [(f"#{index}", at, losses[:, index], INKS[index % len(INKS)]) for index in range(count)]
-        _label_last(panel, named)
-    elif losses.size:
-        _label_last(panel, [(f"best, #{best}:", at, losses[:, best], BLUE)])
+    else:
+        named = [(f"best, #{best}:", at, losses[:, best], BLUE)] if losses.size else []
+    _label_last(panel, [*named, ("chance", at, chance, MUTED)])
     panel.x_axis("step")
     return canvas.finished()
 

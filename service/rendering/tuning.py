@@ -116,7 +116,7 @@ def _pair_layout(units: int) -> tuple[int, float, float]:
     """Pairs side by side, the side of an image, and the gap between before and after."""
     if units == 1:
         return 1, 224.0, 48.0
-    return (2, 132.0, 30.0) if units <= 4 else (3, 80.0, 20.0)
+    return (2, 118.0, 30.0) if units <= 4 else (3, 80.0, 20.0)
 
 
 def _draw_pair(canvas: Canvas, unit: Unit, box: Box, gap: float) -> None:

@@ -13,9 +13,11 @@ def subclasses(error: type[Exception]) -> set[type[Exception]]:
     return {each for child in error.__subclasses__() for each in {child, *subclasses(child)}}
 
 
-@pytest.mark.parametrize(
-    "error", sorted(subclasses(LabError) | subclasses(ServiceError), key=lambda each: each.__name__)
-)
+def by_name(error: type[Exception]) -> str:
+    return error.__name__
+
+
+@pytest.mark.parametrize("error", sorted(subclasses(LabError) | subclasses(ServiceError), key=by_name), ids=by_name)
 def test_every_error_raised_on_purpose_has_its_problem(error: type[Exception]) -> None:
     assert error in PROBLEMS
 
