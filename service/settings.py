@@ -8,8 +8,8 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "PATCHCLAMP_"
-# Set for the test run, not for the service: they are no settings, and no mistakes either.
-_TEST_VARIABLES = {f"{PREFIX}INSIST", f"{PREFIX}POSTGRESQL"}
+# Set for the test run, not for the service: no setting, and no mistake either.
+_TEST_VARIABLES = {f"{PREFIX}INSIST"}
 
 
 class InvalidSettings(Exception):

@@ -6,7 +6,6 @@ from fastapi import Depends, Path, Request
 
 from service.jobs.engine import Jobs
 from service.lab import Lab
-from service.schemas.common import ProblemDocument
 
 PRINCIPAL = "anonymous"
 
@@ -59,4 +58,3 @@ def pictured(answer: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 _PNG = {"schema": {"type": "string", "format": "binary"}}
-DOCUMENTED: tuple[type[Any], ...] = (ProblemDocument,)
