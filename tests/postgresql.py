@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import leave_out
+from tests.service_process import Service, serving
 
 
 @contextmanager
@@ -49,6 +50,17 @@ def cluster() -> Iterator[str]:
         if (data / "postmaster.pid").exists():
             _run(user, binaries / "pg_ctl", "--pgdata", data, "--mode", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def serving_on(database: str, data: Path) -> Iterator[Service]:
+    """The whole service on "sqlite" (as it is by default) or on a "postgresql" cluster of its own."""
+    if database == "sqlite":
+        with serving(data) as running:
+            yield running
+    else:
+        with cluster() as url, serving(data, environment={"PATCHCLAMP_DATABASE_URL": url}) as running:
+            yield running
 
 
 def _binaries() -> Path | None:

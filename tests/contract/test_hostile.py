@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from tests.contract.refusals import problem_document
-from tests.postgresql import cluster
-from tests.service_process import Service, serving
+from tests.postgresql import serving_on
+from tests.service_process import Service
 
 SECONDS = 5
 MARKER = "zebrafish"  # in every input that has room for a word, and in no answer
@@ -32,13 +32,8 @@ CHEAP = {"layer": "y", "unit": 0, "starts": 1, "steps": 1, "seed": 1}
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    data = tmp_path_factory.mktemp(request.param)
-    if request.param == "sqlite":
-        with serving(data) as running:
-            yield running
-    else:
-        with cluster() as url, serving(data, environment={"PATCHCLAMP_DATABASE_URL": url}) as running:
-            yield running
+    with serving_on(request.param, tmp_path_factory.mktemp(request.param)) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from models.digits import Digits
-from tests.postgresql import cluster
-from tests.service_process import Service, serving
+from tests.postgresql import serving_on
+from tests.service_process import Service
 
 QUICK = {"layer": "y", "unit": 3, "starts": 4, "steps": 20, "seed": 1}
 # Long enough that it is still running whenever a test looks, bounded all the same.
@@ -25,13 +25,8 @@ LONG = {"layer": "y", "unit": 3, "starts": 64, "steps": 5000, "seed": 1}
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    data = tmp_path_factory.mktemp(request.param)
-    if request.param == "sqlite":
-        with serving(data) as running:
-            yield running
-    else:
-        with cluster() as url, serving(data, environment={"PATCHCLAMP_DATABASE_URL": url}) as running:
-            yield running
+    with serving_on(request.param, tmp_path_factory.mktemp(request.param)) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from models.digits import Digits
 from tests.postgresql import cluster
 from tests.service_process import Service, await_ready, serving
 
-DIGIT_TRAINING = ("/cnn/train", {"target_accuracy": 1.0, "max_steps": 1200, "seed": 11})
+DIGIT_TRAINING = ("/cnn/train", {"target_accuracy": 1.0, "max_steps": 2500, "seed": 11})
 MEMORY_TRAINING = ("/lstm/train", {"target_loss": 1e-9, "max_steps": 2000, "seed": 11})
 
 
@@ -33,11 +33,13 @@ def test_a_restarted_worker_goes_on_where_it_was_killed(tmp_path: Path, digits: 
     with serving(tmp_path) as service, service.client() as client:
         undisturbed = result(client, submit(client, DIGIT_TRAINING))
         job = submit(client, DIGIT_TRAINING)
-        for step in (300, 700):
+        for step in (1000, 1800):
             until(lambda step=step: progress(client, job) >= step)
             worker_of(service).kill()
         disturbed = result(client, job)
         assert client.get(f"/jobs/{job}").json()["attempts"] == 3
+        # It went on, rather than began again: no killed attempt's first hundred steps were done twice.
+        assert steps_told(client, job).count(100) == 1
     assert disturbed["model"]["sha256"] == undisturbed["model"]["sha256"]
     assert disturbed["history"] == undisturbed["history"]
 
@@ -108,6 +110,13 @@ def result(client: httpx.Client, job: str) -> dict[str, Any]:
     found = client.get(f"/jobs/{job}/result?renderings=none")
     assert found.status_code == 200, json.dumps(client.get(f"/jobs/{job}").json())
     return found.json()
+
+
+def steps_told(client: httpx.Client, job: str) -> list[int]:
+    """The steps of all progress events, of all attempts."""
+    with client.stream("GET", f"/jobs/{job}/events") as response:
+        lines = [line.removeprefix("data: ") for line in response.iter_lines() if line.startswith("data: ")]
+    return [event["step"] for event in map(json.loads, lines) if "step" in event]
 
 
 def worker_of(service: Service) -> psutil.Process:

@@ -1,29 +1,10 @@
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from benchmarks.notebook import NotebookNet
 from models.digit_net import LAYERS, DigitNet, layer
 from models.errors import UnknownLayer
-
-
-class NotebookNet(nn.Module):
-    """The notebook's own network, section 1."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 6, 3, padding=1)
-        self.conv2 = nn.Conv2d(6, 16, 3, padding=1)
-        self.fc1 = nn.Linear(16 * 7 * 7, 120)
-        self.fc2 = nn.Linear(120, 84)
-        self.fc3 = nn.Linear(84, 10)
-
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        l1 = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        l2 = F.max_pool2d(F.relu(self.conv2(l1)), 2)
-        l3 = F.relu(self.fc1(torch.flatten(l2, start_dim=1)))
-        l4 = F.relu(self.fc2(l3))
-        return {"l1": l1, "l2": l2, "l3": l3, "l4": l4, "y": self.fc3(l4)}
 
 
 @pytest.fixture
