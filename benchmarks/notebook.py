@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn, optim
 
+from models.digits import torchvision_mnist
+
 
 class NotebookNet(nn.Module):
     """The notebook's CNN, which hands out every layer."""
@@ -53,10 +55,11 @@ class NotebookLSTM(nn.Module):
 
 def train_cnn(root: Path, steps: int) -> None:
     """The notebook's training loop with its DataLoader and transforms."""
-    from torchvision import datasets, transforms
+    mnist = torchvision_mnist()
+    from torchvision import transforms
 
     normalise = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
-    trainset = datasets.MNIST(root, train=True, download=False, transform=normalise)
+    trainset = mnist(root, train=True, download=False, transform=normalise)
     loader = torch.utils.data.DataLoader(trainset, batch_size=16, shuffle=True)
     net = NotebookNet()
     optimizer = optim.Adam(net.parameters(), lr=0.01)

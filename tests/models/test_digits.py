@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -5,7 +6,7 @@ import pytest
 import torch
 
 from models import digits as digits_module
-from models.digits import SIZES, Digits
+from models.digits import SIZES, Digits, torchvision_mnist
 from models.errors import DatasetUnavailable, UnknownDigit
 
 
@@ -123,3 +124,11 @@ def test_the_real_digits_are_mnist(digits):
     assert training.mean() == pytest.approx(0.1307, abs=1e-4)
     assert training.std() == pytest.approx(0.3081, abs=1e-4)
     assert digits.image("test", 0).max() <= 1
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_torchvision_reads_the_same_digits(digits, split):
+    mnist = torchvision_mnist()(os.environ["PATCHCLAMP_DATASETS"], train=split == "train", download=False)
+    images, labels = digits.split(split)
+    assert torch.equal(images, mnist.data)
+    assert torch.equal(labels, mnist.targets)
