@@ -18,7 +18,7 @@ SHAPES = {"l1": (6, 14, 14), "l2": (16, 7, 7), "l3": (120,), "l4": (84,), "y": (
 
 
 @pytest.fixture(scope="module")
-def sample() -> dict[str, Any]:
+def sample(digits: Digits) -> dict[str, Any]:
     return {"sample": {"split": "test", "index": INDEX}}
 
 
