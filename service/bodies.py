@@ -47,7 +47,7 @@ def image_body(schema: type[T]) -> Any:
         if reader is None:
             kinds = ", ".join(_IMAGE_READERS)
             raise UnsupportedMediaType(f"Send the image with one of these content types: {kinds}.")
-        if reader is _bytes and media_type == JSON:
+        if media_type == JSON:
             return parse(schema, await _bytes(request))
         return _with_picture(schema, await reader(request), request)
 

@@ -11,13 +11,11 @@ class ServiceError(Exception):
 
     Attributes:
         pointer: The field to be mended, as a JSON pointer, or None.
-        headers: Response headers that belong to the refusal.
     """
 
-    def __init__(self, message: str, pointer: str | None = None, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, message: str, pointer: str | None = None) -> None:
         super().__init__(message)
         self.pointer = pointer
-        self.headers = headers or {}
 
 
 class UnknownModel(ServiceError):

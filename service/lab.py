@@ -23,7 +23,7 @@ class Lab:
         self.engine = engine
         self.catalogue = Catalogue(engine, settings.artifacts)
         self._digits: Digits | None = None
-        self._refusal: tuple[DatasetUnavailable, float] | None = None
+        self._refusal: tuple[str, float] | None = None
         self._opening = Lock()
 
     def digits(self) -> Digits:
@@ -54,9 +54,9 @@ class Lab:
     def _open_digits(self) -> Digits:
         """Tries anew only after a while: on a machine without network each try takes seconds."""
         if self._refusal is not None and time.monotonic() - self._refusal[1] < RETRY_SECONDS:
-            raise self._refusal[0]
+            raise DatasetUnavailable(self._refusal[0])
         try:
             return Digits.open(datasets=self.settings.datasets, data=self.settings.data)
         except DatasetUnavailable as error:
-            self._refusal = error, time.monotonic()
+            self._refusal = str(error), time.monotonic()
             raise

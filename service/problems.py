@@ -124,7 +124,7 @@ async def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, LabError | ServiceError)
     if PROBLEMS[type(error)].status >= 500:
         log.error("%s: %s", type(error).__name__, error)
-    return problem_response(problem_of(error), getattr(error, "headers", None))
+    return problem_response(problem_of(error))
 
 
 async def _invalid_parameters(_request: Request, error: Exception) -> Response:

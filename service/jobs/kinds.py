@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from torch import nn
 
+from models.checkpoints import weights_bytes, weights_sha256
 from models.work import Work
 from service.lab import Lab
 from service.rendering.rendering import Rendering
@@ -23,6 +25,16 @@ class NewModel:
     family: str
     network: nn.Module
     card: Mapping[str, Any]
+
+    @cached_property
+    def weights(self) -> bytes:
+        """The network's weights as safetensors."""
+        return weights_bytes(self.network)
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """What the job's result says of the model."""
+        return {"id": self.id, "family": self.family, "sha256": weights_sha256(self.weights)}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from models.checkpoints import weights_bytes, weights_sha256
 from service import database
 from service.jobs.kinds import NewModel, Outcome
 
@@ -103,17 +102,9 @@ def model_id(family: str, job_id: str, number: int | None = None) -> str:
 
 
 def _row(job_id: str, model: NewModel, made_at: int) -> dict[str, Any]:
-    weights = weights_bytes(model.network)
-    sha256 = weights_sha256(weights)
-    return {
-        "id": model.id,
-        "family": model.family,
-        "job_id": job_id,
-        "made_at": made_at,
-        "sha256": sha256,
-        "card": {**model.card, "family": model.family, "sha256": sha256, "job": job_id},
-        "weights": weights,
-    }
+    reference = model.reference
+    card = {**model.card, "family": model.family, "sha256": reference["sha256"], "job": job_id}
+    return {**reference, "job_id": job_id, "made_at": made_at, "card": card, "weights": model.weights}
 
 
 @_through_outages

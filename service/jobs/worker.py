@@ -20,7 +20,7 @@ from models.work import Work
 from service import database
 from service.errors import HTTP_PROBLEMS, LostJob, ServiceError, problem_of
 from service.jobs import records
-from service.jobs.engine import APPLICATION, QUEUE, SERIALIZER, VERSION, WORKFLOW
+from service.jobs.engine import APPLICATION, EVENTS, QUEUE, SERIALIZER, VERSION, WORKFLOW
 from service.jobs.kinds import Kind
 from service.jobs.lease import Lease
 from service.lab import Lab
@@ -150,9 +150,9 @@ class Worker:
             self._sign_of_life = time.monotonic()
             progress = estimate.progress()
             # The stream is the fence: a job that was cancelled or taken over ends here, before anything is saved.
-            DBOS.write_stream("events", {"event": "progress", "data": progress})
+            DBOS.write_stream(EVENTS, {"event": "progress", "data": progress})
             if kind.preview is not None and (next(preview_due) or work.is_finished):
-                DBOS.write_stream("events", {"event": "preview", "data": _preview(kind.preview(work))})
+                DBOS.write_stream(EVENTS, {"event": "preview", "data": _preview(kind.preview(work))})
             if next(state_due):
                 records.save_state(self._engine, job_id, progress, work.state())
             else:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.artifacts import digit_net_card
-from models.checkpoints import weights_bytes, weights_sha256
 from models.digit_net import DigitNet
 from models.training.digit_net import DigitNetTraining, DigitNetTrainingSettings
 from service.jobs.kinds import Kind, NewModel, Outcome
@@ -39,9 +38,8 @@ def _finish(request: TrainRequest, work: DigitNetTraining, _lab: Lab, job_id: st
     report = work.report()
     card = {"name": request.name, **digit_net_card(_settings(request), report)}
     model = NewModel(model_id(DigitNet.FAMILY, job_id), DigitNet.FAMILY, work.network, card)
-    reference = {"id": model.id, "family": model.family, "sha256": weights_sha256(weights_bytes(model.network))}
     told = {"seed": request.seed, "target_accuracy": request.target_accuracy}
-    return Outcome({"model": reference, **report, **told}, [model])
+    return Outcome({"model": model.reference, **report, **told}, [model])
 
 
 def _renderings(result: Mapping[str, Any]) -> list[Rendering]:

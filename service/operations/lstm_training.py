@@ -5,7 +5,6 @@ from typing import Any
 
 from models import memory_lstm
 from models.artifacts import memory_lstm_card
-from models.checkpoints import weights_bytes, weights_sha256
 from models.training.memory_lstm import MemoryTraining, MemoryTrainingSettings
 from service.jobs.kinds import Kind, NewModel, Outcome
 from service.jobs.records import model_id
@@ -32,28 +31,21 @@ def _begin(request: MemoryTrainRequest, lab: Lab) -> MemoryTraining:
 
 
 def _finish(request: MemoryTrainRequest, work: MemoryTraining, _lab: Lab, job_id: str) -> Outcome:
-    report = work.report()
+    report, trained, settings = work.report(), work.networks(), _settings(request)
     ids = [
         model_id(memory_lstm.FAMILY, job_id, number if request.networks > 1 else None)
         for number in range(request.networks)
     ]
-    kept = range(request.networks) if request.keep == "all" else [report["best"]]
-    models = {number: _model(request, work, report, number, ids[number]) for number in kept}
+    models = {}
+    for number in range(request.networks) if request.keep == "all" else [report["best"]]:
+        card = {"name": request.name, **memory_lstm_card(settings, report["networks"][number])}
+        models[number] = NewModel(ids[number], memory_lstm.FAMILY, trained[number], card)
     networks = [
         {**row, "model": ids[number] if number in models else None} for number, row in enumerate(report["networks"])
     ]
-    best = models[report["best"]]
-    reference = {"id": best.id, "family": best.family, "sha256": weights_sha256(weights_bytes(best.network))}
     told = {"seed": request.seed, "target_loss": request.target_loss}
-    result = {"model": reference, **report, "networks": networks, **told}
+    result = {"model": models[report["best"]].reference, **report, "networks": networks, **told}
     return Outcome(result, list(models.values()))
-
-
-def _model(
-    request: MemoryTrainRequest, work: MemoryTraining, report: Mapping[str, Any], number: int, identity: str
-) -> NewModel:
-    card = {"name": request.name, **memory_lstm_card(_settings(request), report["networks"][number])}
-    return NewModel(identity, memory_lstm.FAMILY, work.networks()[number], card)
 
 
 def _renderings(result: Mapping[str, Any]) -> list[Rendering]:
