@@ -109,24 +109,46 @@ class DigitNet(nn.Module):
         Raises:
             UnknownLayer: The network has no such layer.
         """
-        wanted = {layer(name).name for name in layers}
-        deepest = max((list(LAYERS).index(name) for name in wanted), default=-1)
+        wanted = set(layers)
+        deepest = max(map(_position, wanted), default=-1)
         cascade = islice(self._cascade(images), deepest + 1)
         return {name: response for name, response in cascade if name in wanted}
 
+    def logits_after(self, layer: str, activity: Tensor) -> Tensor:
+        """The logits (image, unit) that follow from one layer's activity (image, *layer shape), whatever made it.
+
+        Raises:
+            UnknownLayer: The network has no such layer.
+        """
+        for name in list(LAYERS)[_position(layer) + 1 :]:
+            activity = self._answer(name, activity).activity
+        return activity
+
     def _cascade(self, images: Tensor) -> Iterator[tuple[str, Response]]:
         # Channel as the innermost stride: the gradient with respect to a one-channel image takes half as long.
-        x = ((images - PIXEL_MEAN) / PIXEL_SD).unsqueeze(-1).movedim(-1, 1)
-        l1 = _rectified(F.max_pool2d(self.conv1(x), 2))  # (image, 6, 14, 14)
-        yield "l1", l1
-        l2 = _rectified(F.max_pool2d(self.conv2(l1.activity), 2))  # (image, 16, 7, 7)
-        yield "l2", l2
-        l3 = _rectified(self.fc1(l2.activity.flatten(start_dim=1)))
-        yield "l3", l3
-        l4 = _rectified(self.fc2(l3.activity))
-        yield "l4", l4
-        logits = self.fc3(l4.activity)
-        yield "y", Response(logits, logits)
+        below = ((images - PIXEL_MEAN) / PIXEL_SD).unsqueeze(-1).movedim(-1, 1)
+        for name in LAYERS:
+            response = self._answer(name, below)
+            yield name, response
+            below = response.activity
+
+    def _answer(self, layer: str, below: Tensor) -> Response:
+        """What a layer makes of the activity below it; below `l1` are the normalised pixels (image, 1, row, column)."""
+        match layer:
+            case "l1":
+                return _rectified(F.max_pool2d(self.conv1(below), 2))  # (image, 6, 14, 14)
+            case "l2":
+                return _rectified(F.max_pool2d(self.conv2(below), 2))  # (image, 16, 7, 7)
+            case "l3":
+                return _rectified(self.fc1(below.flatten(start_dim=1)))
+            case "l4":
+                return _rectified(self.fc2(below))
+        logits = self.fc3(below)
+        return Response(logits, logits)
+
+
+def _position(name: str) -> int:
+    return list(LAYERS).index(layer(name).name)
 
 
 def _rectified(drive: Tensor) -> Response:

@@ -8,9 +8,11 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.errors import DatasetUnavailable, UnknownDigit
@@ -87,12 +89,39 @@ class Digits:
         """
         return int(self.split(split)[1][self._within(split, index)])
 
+    def sample(self, count: int, seed: int) -> "DigitSample":
+        """`count` different test digits at random, at most 10,000, in the order of the split."""
+        size = SIZES["test"]
+        chosen = np.random.default_rng(seed).choice(size, min(count, size), replace=False)
+        return self._chosen(np.sort(chosen))
+
+    def sample_per_class(self, count: int, seed: int) -> "DigitSample":
+        """`count` different test digits of each class at random (there are at least 892 of each), sorted by class."""
+        labels, generator = self.split("test")[1].numpy(), np.random.default_rng(seed)
+        of_class = [np.flatnonzero(labels == digit) for digit in range(10)]
+        return self._chosen(
+            np.concatenate([np.sort(generator.choice(each, count, replace=False)) for each in of_class])
+        )
+
+    def _chosen(self, indices: NDArray[np.int64]) -> "DigitSample":
+        images, labels = self.split("test")
+        chosen = torch.from_numpy(indices)
+        return DigitSample(chosen, images[chosen], labels[chosen])
+
     def _within(self, split: str, index: int) -> int:
         size = len(self.split(split)[1])
         if 0 <= index < size:
             return index
         message = f"The {split} split has no such digit; choose an index from 0 to {size - 1}."
         raise UnknownDigit(message, pointer="/image/sample/index")
+
+
+class DigitSample(NamedTuple):
+    """Some test digits: int64 `indices` (image,), uint8 `images` (image, row, column), int64 `labels` (image,)."""
+
+    indices: Tensor
+    images: Tensor
+    labels: Tensor
 
 
 def _read(root: Path) -> dict[str, tuple[Tensor, Tensor]]:

@@ -50,5 +50,9 @@ class InvalidTraining(LabError):
     """Training or tuning settings that contradict each other."""
 
 
+class InvalidAnalysis(LabError):
+    """Settings of an analysis that make no sense together, or for this layer, unit or model."""
+
+
 class CorruptCheckpoint(LabError):
     """Weights or a saved state that do not belong to the network they claim."""

@@ -122,6 +122,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     lab.DatasetUnavailable: Problem(503, "dataset-unavailable", "MNIST is not available"),
     lab.InvalidTask: Problem(422, "invalid-task", "This is no memory task"),
     lab.InvalidTraining: Problem(422, "invalid-training", "These settings contradict each other"),
+    lab.InvalidAnalysis: Problem(422, "invalid-analysis", "The analysis makes no sense like this"),
     lab.CorruptCheckpoint: Problem(500, "corrupt-checkpoint", "Stored weights are damaged"),
     UnknownModel: Problem(404, "unknown-model", "There is no such model"),
     WrongFamily: Problem(422, "wrong-family", "The model is of another family"),

@@ -1,12 +1,12 @@
 """What the network answers to images: predictions, a layer's activity, accuracy over many digits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from models.digit_net import DigitNet, Response, layer
+from models.digit_net import LAYERS, DigitNet, Response, layer
 
 _BATCH = 256
 _TOP_UNITS = 10
@@ -47,6 +47,23 @@ def describe_layer(name: str, response: Response, *, drive: bool = False) -> dic
         "top_units": _top_units(activity.flatten()),
     }
     return description | {"drive": response.drive[0].tolist()} if drive else description
+
+
+@torch.inference_mode()
+def record(network: DigitNet, images: Tensor, layers: Iterable[str] = tuple(LAYERS)) -> dict[str, Response]:
+    """The responses of `layers` to many uint8 images (image, row, column); on the network's device.
+
+    Raises:
+        UnknownLayer: The network has no such layer.
+    """
+    layers = tuple(layers)
+    device = network.fc3.weight.device
+    recorded = [network.responses(batch.to(device).float() / 255, layers) for batch in images.split(_BATCH)]
+    return {
+        name: Response(*(torch.cat(values) for values in zip(*(each[name] for each in recorded), strict=True)))
+        for name in LAYERS
+        if name in layers
+    }
 
 
 @torch.inference_mode()

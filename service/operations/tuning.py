@@ -4,31 +4,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.analysis.tuning import Tuning, TuningSettings
-from models.digit_net import LAYERS, DigitNet, layer
-from models.errors import UnknownUnit
-from models.units import Unit
+from models.digit_net import LAYERS, DigitNet
 from service.jobs.kinds import Kind, Outcome
 from service.lab import Lab
 from service.operations.chance import seed_or_new
+from service.operations.units import spec_of, unit_of
 from service.rendering import tuning as figures
 from service.rendering.digits import preview
 from service.rendering.rendering import Rendering
 from service.rendering.responses import responses
 from service.schemas.cnn import TuneRequest
-from service.schemas.common import UnitPlace
 
 
 def _settle(request: TuneRequest, lab: Lab) -> TuneRequest:
     model = lab.catalogue.resolve(DigitNet.FAMILY, request.model)
     settled = request.model_copy(update={"model": model.id, "seed": seed_or_new(request.seed)})
-    settings = _settings(settled).complete()
-    for number, spec in enumerate(settings.units or ()):
-        try:
-            Unit.of(layer(settings.layer), spec)
-        except UnknownUnit as error:
-            if request.units is not None and error.pointer is not None:
-                error.pointer = error.pointer.replace("/unit", f"/units/{number}", 1)
-            raise
+    _settings(settled).complete()
+    for number, choice in enumerate(request.chosen_units or ()):
+        unit_of(request.layer, choice, "/unit" if request.units is None else f"/units/{number}")
     return settled
 
 
@@ -77,9 +70,7 @@ def _preview(work: Tuning) -> bytes:
 
 def _specs(request: TuneRequest) -> tuple[int | Mapping[str, int], ...] | None:
     chosen = request.chosen_units
-    if chosen is None:
-        return None
-    return tuple(unit.spec() if isinstance(unit, UnitPlace) else unit for unit in chosen)
+    return None if chosen is None else tuple(map(spec_of, chosen))
 
 
 TUNE = Kind("cnn.tune", TuneRequest, _settle, _begin, _finish, _renderings, _preview)
