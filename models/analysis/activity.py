@@ -8,7 +8,7 @@ from torch import Tensor
 
 from models.digit_net import LAYERS, DigitNet, Response, layer
 
-_BATCH = 256
+_BATCH = 128
 _TOP_UNITS = 10
 
 

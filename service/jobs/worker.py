@@ -9,6 +9,7 @@ import time
 import uuid
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -142,8 +143,7 @@ class Worker:
         return kind.finish(request, work, self._lab, job_id)
 
     def _do_slices(self, job_id: str, kind: Kind[Any, Any], work: Work) -> None:
-        preview_due = _every(PREVIEW_EVERY_SECONDS)
-        state_due = _every(STATE_EVERY_SECONDS)
+        preview, state = _Pace(PREVIEW_EVERY_SECONDS), _Pace(STATE_EVERY_SECONDS)
         estimate = _Estimate(work)
         while not work.is_finished:
             work.advance()
@@ -151,10 +151,12 @@ class Worker:
             progress = estimate.progress()
             # The stream is the fence: a job that was cancelled or taken over ends here, before anything is saved.
             DBOS.write_stream(EVENTS, {"event": "progress", "data": progress})
-            if kind.preview is not None and (next(preview_due) or work.is_finished):
-                DBOS.write_stream(EVENTS, {"event": "preview", "data": _preview(kind.preview(work))})
-            if next(state_due):
-                records.save_state(self._engine, job_id, progress, work.state())
+            if kind.preview is not None and (preview.is_due or work.is_finished):
+                with preview.kept():
+                    DBOS.write_stream(EVENTS, {"event": "preview", "data": _preview(kind.preview(work))})
+            if state.is_due:
+                with state.kept():
+                    records.save_state(self._engine, job_id, progress, work.state())
             else:
                 records.save_progress(self._engine, job_id, progress)
 
@@ -193,11 +195,20 @@ def _preview(png: bytes) -> dict[str, str]:
     return {"media_type": "image/png", "data": b64encode(png).decode("ascii")}
 
 
-def _every(seconds: float) -> Iterator[bool]:
-    """Tells, each time it is asked, whether so many seconds have passed since it last said yes."""
-    last = time.monotonic()
-    while True:
-        is_due = time.monotonic() - last >= seconds
-        if is_due:
-            last = time.monotonic()
-        yield is_due
+class _Pace:
+    """Every so many seconds, yet never more than a twentieth of the time: a large state is saved more rarely."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._due = time.monotonic() + seconds
+
+    @property
+    def is_due(self) -> bool:
+        return time.monotonic() >= self._due
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        ended = time.monotonic()
+        self._due = ended + max(self._seconds, 20 * (ended - began))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from models.errors import UnknownDigit
 from service.lab import Lab
 from service.operations.answered import Answered
 from service.rendering.digits import input_image, input_sheet
@@ -24,8 +25,16 @@ def page(lab: Lab, split: str, label: int | None, limit: int, first: int) -> Ans
 
 
 def one(lab: Lab, split: str, index: int) -> Answered:
-    """A digit with its pixels."""
+    """A digit with its pixels.
+
+    Raises:
+        UnknownDigit: The split has no such index.
+    """
     digits = lab.digits()
-    pixels, label = digits.image(split, index), digits.label(split, index)
+    try:
+        pixels, label = digits.image(split, index), digits.label(split, index)
+    except UnknownDigit as error:
+        error.pointer = "/index"
+        raise
     result = {"split": split, "index": index, "label": label, "pixels": pixels.tolist()}
     return Answered(result, [input_image(pixels.numpy(), f"{split} digit {index}, a {label}")])

@@ -56,6 +56,7 @@ def test_what_is_not_there_is_a_404(client: httpx.Client, path: str, slug: str) 
 def test_a_digit_outside_its_split_is_a_404_that_tells_how_far_it_goes(client: httpx.Client, digits: Digits) -> None:
     problem = refusal(client.get("/digits/test/10000"), 404, "unknown-digit")
     assert "9999" in problem["detail"]
+    assert pointers(problem) == ["/index"]
 
 
 def test_of_several_images_the_one_that_is_not_there_is_named(client: httpx.Client, digits: Digits) -> None:
