@@ -74,7 +74,7 @@ class Recording:
 
 
 class Moment(NamedTuple):
-    """One time step of the recurrence; each (trial, unit) or (network, trial, unit)."""
+    """One time step, each part (trial, unit) or (network, trial, unit); or all of them, each (trial, time, unit)."""
 
     input_gate: Tensor
     forget_gate: Tensor
@@ -139,7 +139,7 @@ class MemoryLSTM(nn.Module):
         clamps: Sequence[Clamp] = (),
         periods: Mapping[str, NDArray[np.bool_]] | None = None,
     ) -> Recording:
-        """Runs the network step by step and keeps everything.
+        """Runs the network and keeps everything.
 
         Args:
             inputs: (trial, time, 3).
@@ -151,9 +151,11 @@ class MemoryLSTM(nn.Module):
             InvalidTask: A clamp with a window, and no periods to find it in.
         """
         weights = dict(self.named_parameters())
-        moments = Moment(
-            *map(_over_time, zip(*recurrence(weights, inputs, _held(inputs, clamps, periods)), strict=True))
-        )
+        if clamps:
+            steps = recurrence(weights, inputs, _held(inputs, clamps, periods))
+            moments = Moment(*map(_over_time, zip(*steps, strict=True)))
+        else:
+            moments = _all_moments(weights, inputs)
         return Recording(
             gates={"input": moments.input_gate, "forget": moments.forget_gate, "output": moments.output_gate},
             candidate=moments.candidate,
@@ -179,6 +181,10 @@ class Readout(nn.Module):
 
 def fused_prediction(weights: Weights, inputs: Tensor) -> Tensor:
     """The predicted value (trial, time) of one network for `inputs` (trial, time, 3), through torch's own kernel."""
+    return _readout(weights, _fused_output(weights, inputs))
+
+
+def _fused_output(weights: Weights, inputs: Tensor) -> Tensor:
     weight_hh = weights["weight_hh_l0"]
     zero = inputs.new_zeros(1, inputs.shape[0], weight_hh.shape[1])
     gate_weights = [weights["weight_ih_l0"], weight_hh, weights["bias_ih_l0"], weights["bias_hh_l0"]]
@@ -193,7 +199,7 @@ def fused_prediction(weights: Weights, inputs: Tensor) -> Tensor:
         bidirectional=False,
         batch_first=True,
     )
-    return _readout(weights, output)
+    return output
 
 
 def stacked_prediction(weights: Weights, inputs: Tensor) -> Tensor:
@@ -230,6 +236,36 @@ def recurrence(weights: Weights, inputs: Tensor, held: "Mapping[Gate, Held] | No
         cell = forget_gate * cell + write
         output = output_gate * torch.tanh(cell)
         yield Moment(input_gate, forget_gate, output_gate, candidate, write, cell, output)
+
+
+def _all_moments(weights: Weights, inputs: Tensor) -> Moment:
+    """What `recurrence` gives for one network, up to rounding, ten times as fast: all steps at once.
+
+    The output is that of torch's own kernel; the gates follow from it, and the cell from the gates.
+    """
+    output = _fused_output(weights, inputs).transpose(0, 1).contiguous()
+    earlier = torch.cat([torch.zeros_like(output[:1]), output[:-1]])
+    bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
+    drives = inputs.transpose(0, 1) @ weights["weight_ih_l0"].mT + earlier @ weights["weight_hh_l0"].mT + bias
+    input_drive, forget_drive, candidate_drive, output_drive = drives.chunk(4, dim=-1)
+    input_gate, forget_gate, output_gate = map(torch.sigmoid, (input_drive, forget_drive, output_drive))
+    candidate = torch.tanh(candidate_drive)
+    write = input_gate * candidate
+    parts = (input_gate, forget_gate, output_gate, candidate, write, _accumulated(write, forget_gate), output)
+    return Moment(*(part.transpose(0, 1) for part in parts))
+
+
+def _accumulated(write: Tensor, forget_gate: Tensor) -> Tensor:
+    """The cell (time, ...): what is written in each step, and what is kept of all that was written before.
+
+    Each round joins neighbouring spans of time, which doubles their length (Hillis & Steele 1986).
+    """
+    cell, kept, span = write.clone(), forget_gate.clone(), 1
+    while span < len(cell):
+        cell[span:] += kept[span:] * cell[:-span]
+        kept[span:] = kept[span:] * kept[:-span]
+        span *= 2
+    return cell
 
 
 class Held(NamedTuple):

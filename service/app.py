@@ -16,7 +16,7 @@ from service.bodies import MAX_BODY_BYTES
 from service.catalogue import BUILDERS
 from service.jobs.engine import Jobs
 from service.lab import Lab
-from service.routes import cnn, digits, docs, health, jobs, lstm, models
+from service.routes import cnn, digits, docs, health, jobs, lstm, models, physiology
 from service.settings import Settings
 
 WEB = Path(__file__).parent / "web"
@@ -34,7 +34,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.settings = settings
-    for route in (cnn, lstm, digits, jobs, models, health, docs):
+    for route in (cnn, physiology, lstm, digits, jobs, models, health, docs):
         app.include_router(route.router)
     app.mount("/web", StaticFiles(directory=WEB), name="web")
     problems.install(app)

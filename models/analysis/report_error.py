@@ -36,6 +36,34 @@ def report_error(trials: Trials, predicted: NDArray[np.floating]) -> dict[str, f
     }
 
 
+def error_parts(trials: Trials, predicted: NDArray[np.floating]) -> dict[str, float]:
+    """What the error at the report steps is made of; the squares add up to that of `report_rmse`.
+
+    - `offset`: how far all answers are shifted, on average;
+    - `gain`: what a slope other than 1 costs, from a memory that fades or grows;
+    - `noise`: what is left about the straight line, all that the answers do not owe to the value to be reported.
+    """
+    wanted = trials.wanted.ravel()
+    answered = trials.at_reports(predicted).ravel()
+    offset = float(answered.mean() - wanted.mean())
+    lost = (_gain(wanted, answered) - 1) * (wanted - wanted.mean())
+    return {
+        "offset": abs(offset),
+        "gain": _rms(lost),
+        "noise": _rms(answered - wanted - offset - lost),
+    }
+
+
+def first_and_later_r2(trials: Trials, predicted: NDArray[np.floating]) -> tuple[float, float | None]:
+    """R2 of each trial's first report, before which the cell was empty, and of all later ones, None if there is none.
+
+    A network that does not clear its cell between sequences is right the first time only.
+    """
+    wanted, answered = trials.wanted, trials.at_reports(predicted)
+    later = _r2(wanted[:, 1:].ravel(), answered[:, 1:].ravel()) if wanted.shape[1] > 1 else None
+    return _r2(wanted[:, 0], answered[:, 0]), later
+
+
 def _rms(values: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 

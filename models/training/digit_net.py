@@ -66,7 +66,7 @@ class DigitNetTraining:
 
     def __init__(self, settings: DigitNetTrainingSettings, digits: Digits, device: str = "cpu") -> None:
         self.settings = settings
-        self.network = DigitNet.initialised(settings.seed).to(device)
+        self.network = DigitNet.initialised(settings.seed).to(device).compiled()
         self.history: list[dict[str, Any]] = []
         self._digits = digits
         self._device = torch.device(device)
@@ -105,8 +105,11 @@ class DigitNetTraining:
         latest = self.history[-1] if self.history else {}
         return {name: latest.get(name) for name in ("loss", "accuracy", "heldout_accuracy")}
 
-    def advance(self) -> None:
+    def advance(self, until: int | None = None) -> None:
         """Trains up to the next look at the held-out digits, or part of the way where batches are large.
+
+        Args:
+            until: A step at which to stop on the way, so that the network can be had as it is then.
 
         Raises:
             InvalidTraining: The loss grew beyond all bounds.
@@ -115,7 +118,8 @@ class DigitNetTraining:
             return
         next_check = min(self._step - self._step % CHECK_STEPS + CHECK_STEPS, self.total)
         steps_per_slice = max(1, _EXAMPLES_PER_SLICE // self.settings.batch_size)
-        for _ in range(min(next_check - self._step, steps_per_slice)):
+        end = min(next_check, self._step + steps_per_slice, next_check if until is None else until)
+        for _ in range(self._step, end):
             self._learn()
         if self._step == next_check:
             self._look_at_heldout()

@@ -91,7 +91,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Event:
-    """Something a job said of itself: ``progress``, ``preview``, or at last the status it ended with."""
+    """Something a job said of itself: ``progress``, ``preview``, or at last the status it ended with and the `Job`."""
 
     id: int
     name: str
@@ -204,7 +204,7 @@ class Jobs:
             yield Event(number, value["event"], value["data"])
             number += 1
         job = await asyncio.to_thread(self.get, job_id, False)
-        yield Event(number, job.status, job.document())
+        yield Event(number, job.status, job)
 
     async def wait(self, job_id: str, seconds: float) -> Job:
         """The job as it stands when it has ended, or when so many seconds have passed."""

@@ -11,7 +11,7 @@ from models.checkpoints import weights_bytes, weights_sha256
 from models.work import Work
 from service.lab import Lab
 from service.rendering.rendering import Rendering
-from service.schemas.common import Schema
+from service.schemas.common import Answer, Schema
 
 Request = TypeVar("Request", bound=Schema)
 Doing = TypeVar("Doing", bound=Work)
@@ -45,6 +45,11 @@ class Outcome:
     models: Sequence[NewModel] = field(default=())
 
 
+def _everything(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """For kinds that conceal nothing."""
+    return told
+
+
 @dataclass(frozen=True)
 class Kind(Generic[Request, Doing]):
     """One kind of job, from the request to the pictures of its result.
@@ -52,18 +57,24 @@ class Kind(Generic[Request, Doing]):
     Attributes:
         name: Such as ``cnn.tune``.
         schema: The request body.
+        answer: What the result is like, with its pictures.
         settle: Fills in what chance or a default decides (seed, model) and refuses what cannot be done; runs once, when
             the job is submitted.
         begin: The work of a settled request, at its first step.
         finish: The outcome of finished work; the last argument is the job's id.
         renderings: The pictures of a result.
         preview: A small PNG of how far the work is, or None for a kind that has none.
+        shown_request: What may be shown of a settled request.
+        shown_result: What may be shown of a result; also the pictures are drawn of that alone.
     """
 
     name: str
     schema: type[Request]
+    answer: type[Answer]
     settle: Callable[[Request, Lab], Request]
     begin: Callable[[Request, Lab], Doing]
     finish: Callable[[Request, Doing, Lab, str], Outcome]
     renderings: Callable[[Mapping[str, Any]], list[Rendering]]
     preview: Callable[[Doing], bytes] | None = None
+    shown_request: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _everything
+    shown_result: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _everything

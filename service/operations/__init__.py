@@ -3,6 +3,16 @@
 from typing import Any
 
 from service.jobs.kinds import Kind
-from service.operations import cnn_training, lstm_training, tuning
+from service.operations import class_matrix, cnn_training, comparison, lstm_training, quiz, tuning
 
-KINDS: dict[str, Kind[Any, Any]] = {kind.name: kind for kind in (tuning.TUNE, cnn_training.TRAIN, lstm_training.TRAIN)}
+KINDS: dict[str, Kind[Any, Any]] = {
+    kind.name: kind
+    for kind in (
+        tuning.TUNE,
+        class_matrix.CLASS_MATRIX,
+        quiz.QUIZ,
+        comparison.COMPARE,
+        cnn_training.TRAIN,
+        lstm_training.TRAIN,
+    )
+}

@@ -12,7 +12,7 @@ from service.lab import Lab
 from service.operations.chance import seed_or_new
 from service.rendering import training as figures
 from service.rendering.rendering import Rendering
-from service.schemas.cnn import TrainRequest
+from service.schemas.cnn import TrainRequest, TrainResult
 
 
 def _settle(request: TrainRequest, lab: Lab) -> TrainRequest:
@@ -49,4 +49,4 @@ def _renderings(result: Mapping[str, Any]) -> list[Rendering]:
     ]
 
 
-TRAIN = Kind("cnn.train", TrainRequest, _settle, _begin, _finish, _renderings)
+TRAIN = Kind("cnn.train", TrainRequest, TrainResult, _settle, _begin, _finish, _renderings)

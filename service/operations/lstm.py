@@ -8,21 +8,22 @@ import numpy as np
 import torch
 
 from models import memory_lstm
-from models.analysis.gates import aligned_gates, gate_family, time_constants_ms
+from models.analysis.gates import describe_gates
 from models.analysis.horizon import predict
 from models.analysis.report_error import report_error
+from models.errors import InvalidAnalysis
 from models.memory_lstm import Clamp, MemoryLSTM
 from models.memory_task import Trials, memory_trials, memory_trials_with_delay, trials_from_inputs
 from service.lab import Lab
 from service.operations.answered import Answered
 from service.operations.chance import seed_or_new
 from service.rendering import lstm as figures
-from service.rendering.memory import aligned as aligned_picture
-from service.rendering.memory import scatter
+from service.rendering.memory import aligned, scatter
 from service.rendering.rendering import Rendering
-from service.schemas.lstm import SimulateRequest, TaskRequest
+from service.schemas.lstm import ClampChoice, SimulateRequest, TaskRequest
 
 DEFAULT_SEQ_LEN = 20
+MOST_WORK = 8_000_000
 
 
 def task(request: TaskRequest) -> Answered:
@@ -46,8 +47,7 @@ def gates(request: SimulateRequest, lab: Lab) -> Answered:
     """The same, with everything inside the network: gates, candidate, write, cell and output."""
     experiment = _experiment(request, lab)
     trials, network = experiment.trials, experiment.network
-    periods = trials.periods()
-    recording = network.record(torch.from_numpy(trials.inputs), experiment.clamps, periods)
+    recording = network.record(torch.from_numpy(trials.inputs), experiment.clamps, trials.periods())
     predicted = recording.predicted.numpy()
     inside = {
         "gates": {name: gate[request.trial].tolist() for name, gate in recording.gates.items()},
@@ -56,18 +56,33 @@ def gates(request: SimulateRequest, lab: Lab) -> Answered:
         "cell": recording.cell[request.trial].tolist(),
         "output": recording.output[request.trial].tolist(),
     }
-    aligned = aligned_gates(recording, periods)
-    constants = time_constants_ms(recording, periods)
-    result = {
-        **_simulated(experiment, predicted),
-        **inside,
-        "aligned": aligned,
-        "time_constant_ms": _slowest(constants),
-        "time_constants_ms": constants,
-        "family": gate_family(network),
-    }
-    pictures = [figures.gates(result["time_ms"], result["inputs"], **inside, events=result["events"])]
-    return Answered(result, [*pictures, aligned_picture(aligned), *_pictures(experiment, predicted, result)])
+    described = describe_gates(network, recording, trials)
+    result = {**_simulated(experiment, predicted), **inside, **described}
+    pictures = [
+        figures.gates(result["time_ms"], result["inputs"], **inside, events=result["events"]),
+        aligned(described["aligned"], described["time_courses"]),
+    ]
+    return Answered(result, [*pictures, *_pictures(experiment, predicted, result)])
+
+
+def clamps_of(choices: Sequence[ClampChoice]) -> list[Clamp]:
+    """The clamps that a request names."""
+    return [Clamp(choice.gate, choice.value, choice.window) for choice in choices]
+
+
+def check_affordable(networks: Sequence[MemoryLSTM], steps: int, trials: int, pointer: str, *, held: bool) -> None:
+    """Lets pass what takes about two seconds at most.
+
+    A step costs the same for up to 256 trials, and, where gates are held, the more the more units a network has.
+
+    Raises:
+        InvalidAnalysis: It is more than that.
+    """
+    units = sum(max(1.0, network.hidden_size / 4) if held else 1.0 for network in networks)
+    share = steps * max(trials, 256) * units / MOST_WORK
+    if share > 1:
+        message = f"This takes {share:.1f} times as long as an answer may"
+        raise InvalidAnalysis(f"{message}; ask for shorter delays, or for less of the rest.", pointer)
 
 
 @dataclass(frozen=True)
@@ -86,7 +101,7 @@ def _experiment(request: SimulateRequest, lab: Lab) -> _Experiment:
     seed = seed_or_new(request.seed)
     return _Experiment(
         network=lab.catalogue.network(model),
-        clamps=[Clamp(clamp.gate, clamp.value, clamp.window) for clamp in request.clamps],
+        clamps=clamps_of(request.clamps),
         trials=_trials(request, seed),
         trial=request.trial,
         origin={"model": model.reference, "seed": seed},
@@ -100,12 +115,6 @@ def _trials(request: SimulateRequest, seed: int) -> Trials:
     if request.delay is not None:
         return memory_trials_with_delay(delay=request.delay, **counts)
     return memory_trials(seq_len=request.seq_len or DEFAULT_SEQ_LEN, **counts)
-
-
-def _slowest(constants: Sequence[float | None]) -> float | None:
-    """Of several units' time constants the longest; None, which never decays, is longer than any."""
-    decaying = [constant for constant in constants if constant is not None]
-    return max(decaying) if len(decaying) == len(constants) else None
 
 
 def _shown(trials: Trials, trial: int) -> dict[str, Any]:

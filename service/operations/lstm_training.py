@@ -12,7 +12,7 @@ from service.lab import Lab
 from service.operations.chance import seed_or_new
 from service.rendering import training as figures
 from service.rendering.rendering import Rendering
-from service.schemas.lstm import MemoryTrainRequest
+from service.schemas.lstm import MemoryTrainRequest, MemoryTrainResult
 
 
 def _settle(request: MemoryTrainRequest, _lab: Lab) -> MemoryTrainRequest:
@@ -55,4 +55,4 @@ def _renderings(result: Mapping[str, Any]) -> list[Rendering]:
     ]
 
 
-TRAIN = Kind("lstm.train", MemoryTrainRequest, _settle, _begin, _finish, _renderings)
+TRAIN = Kind("lstm.train", MemoryTrainRequest, MemoryTrainResult, _settle, _begin, _finish, _renderings)

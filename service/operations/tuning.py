@@ -1,26 +1,26 @@
-"""The job that seeks a unit's preferred stimulus."""
+"""The job that seeks the preferred stimuli of units."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from models.analysis.tuning import Tuning, TuningSettings
+from models.analysis.tuning_report import report
 from models.digit_net import LAYERS, DigitNet
 from service.jobs.kinds import Kind, Outcome
 from service.lab import Lab
 from service.operations.chance import seed_or_new
 from service.operations.units import spec_of, unit_of
 from service.rendering import tuning as figures
-from service.rendering.digits import preview
 from service.rendering.rendering import Rendering
 from service.rendering.responses import responses
-from service.schemas.cnn import TuneRequest
+from service.schemas.tuning import TuneRequest, TuneResult
 
 
 def _settle(request: TuneRequest, lab: Lab) -> TuneRequest:
     model = lab.catalogue.resolve(DigitNet.FAMILY, request.model)
     settled = request.model_copy(update={"model": model.id, "seed": seed_or_new(request.seed)})
     _settings(settled).complete()
-    for number, choice in enumerate(request.chosen_units or ()):
+    for number, choice in enumerate(request.named_units):
         unit_of(request.layer, choice, "/unit" if request.units is None else f"/units/{number}")
     return settled
 
@@ -28,16 +28,26 @@ def _settle(request: TuneRequest, lab: Lab) -> TuneRequest:
 def _settings(request: TuneRequest) -> TuningSettings:
     return TuningSettings(
         layer=request.layer,
-        units=_specs(request),
+        units=_units(request),
         direction=request.direction,
         method=request.method,
         starts=request.starts,
         steps=request.steps,
         learning_rate=request.learning_rate,
         penalty=request.penalty,
+        robustness=request.robustness,
+        smoothness=request.smoothness,
+        diversity=request.diversity,
+        early_stop=request.early_stop,
         max_seconds=request.max_seconds,
         seed=seed_or_new(request.seed),
     )
+
+
+def _units(request: TuneRequest) -> tuple[int | Mapping[str, int], ...] | Literal["all"] | None:
+    if request.units == "all":
+        return "all"
+    return tuple(map(spec_of, request.named_units)) or None
 
 
 def _begin(request: TuneRequest, lab: Lab) -> Tuning:
@@ -47,7 +57,7 @@ def _begin(request: TuneRequest, lab: Lab) -> Tuning:
 
 def _finish(request: TuneRequest, work: Tuning, lab: Lab, _job_id: str) -> Outcome:
     model = lab.catalogue.get(str(request.model))
-    return Outcome({"model": model.reference, "seed": request.seed, **work.report(lab.digits_if_any())})
+    return Outcome({"model": model.reference, "seed": request.seed, **report(work, lab.digits_if_any())})
 
 
 def _renderings(result: Mapping[str, Any]) -> list[Rendering]:
@@ -56,21 +66,20 @@ def _renderings(result: Mapping[str, Any]) -> list[Rendering]:
     drives = [
         {**unit, "layer_before": unit["layer_drive_before"], "layer_after": unit["layer_drive_after"]} for unit in units
     ]
-    return [
+    pictures = [
         figures.stimulus(units),
         responses(tuned.name, tuned.kind, tuned.shape, drives),
         figures.starts(units),
         figures.tuning_trace(units),
     ]
+    if result["digits"] is not None:
+        pictures.append(figures.neighbours(units, result["direction"], result["digits"], result["class_means"]))
+    return pictures
 
 
-def _preview(work: Tuning) -> bytes:
-    return preview(work.best_images()[0])
+def preview(work: Tuning) -> bytes:
+    """A small picture of the best images so far."""
+    return figures.preview_sheet(work.best_images().numpy(force=True))
 
 
-def _specs(request: TuneRequest) -> tuple[int | Mapping[str, int], ...] | None:
-    chosen = request.chosen_units
-    return None if chosen is None else tuple(map(spec_of, chosen))
-
-
-TUNE = Kind("cnn.tune", TuneRequest, _settle, _begin, _finish, _renderings, _preview)
+TUNE = Kind("cnn.tune", TuneRequest, TuneResult, _settle, _begin, _finish, _renderings, preview)

@@ -5,8 +5,9 @@ Needs numpy and Pillow alone. A figure takes plain numbers and gives a `Renderin
 
 from service.rendering.cnn import layer_activity, probabilities
 from service.rendering.digits import input_image, input_sheet, preview
+from service.rendering.horizon import horizon
 from service.rendering.lstm import gates, trial
-from service.rendering.memory import aligned, horizon, scatter
+from service.rendering.memory import aligned, scatter
 from service.rendering.rendering import Rendering
 from service.rendering.responses import responses
 from service.rendering.training import accuracy_curve, confusion, loss_curve, networks

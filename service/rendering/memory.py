@@ -1,4 +1,4 @@
-"""What the memory network does over many trials: accuracy of its reports, its gates on average, its horizon."""
+"""What the memory network does over many trials: accuracy of its reports, its gates on average."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,22 +17,21 @@ from service.rendering.axes import (
     Panel,
     begun,
     linear,
-    logarithmic,
-    note,
     spread,
 )
-from service.rendering.canvas import Box, Shape
+from service.rendering.canvas import Box
 from service.rendering.layers import unit_axis
 from service.rendering.lettering import counted, number
-from service.rendering.palette import BLUE, GREEN, INKS, MUTED, PURPLE, QUIET, RULE, VERMILLION, Colour, for_text
+from service.rendering.palette import BLUE, GREEN, MUTED, PURPLE, QUIET, RULE, VERMILLION, Colour, for_text
 from service.rendering.rendering import Rendering
 
 PERIODS = ("memorize", "delay", "report", "other")
-LOWEST_R2 = -0.5
-MARKS: Sequence[Shape] = ("disc", "up", "square", "diamond", "down", "ring")
+PERIODS_WIDTH = 236.0
+PANEL = 110.0
+PANEL_GAP = 66.0
+COURSE_GAP = 20.0
+LAGS = Linear(-5.5, 20.5)
 GATE_INKS: Mapping[str, Colour] = {"input": BLUE, "forget": GREEN, "output": VERMILLION}
-
-Curve = Mapping[str, Any]
 
 
 def scatter(
@@ -64,40 +63,28 @@ def scatter(
     return Rendering("scatter", title, alt, lambda: _draw_scatter(target, predicted, gain, title, figures, errors))
 
 
-def aligned(aligned: Mapping[str, Mapping[str, Any] | None]) -> Rendering:
-    """Each gate's mean and standard deviation in each period of the task.
+def aligned(
+    aligned: Mapping[str, Mapping[str, Any] | None],
+    time_courses: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+) -> Rendering:
+    """Each gate's mean and standard deviation in each period of the task, and around its events.
 
     Args:
         aligned: Period ("memorize", "delay", "report", "other") to gate to `mean` and `sd`, one number for each unit;
             None for a period without steps.
+        time_courses: Event ("memorize", "report") to the lags around it, each with `lag_ms` and the same statistics.
     """
     periods = {period: aligned[period] or {} for period in PERIODS if period in aligned}
     gates = list(dict.fromkeys(gate for statistics in periods.values() for gate in statistics))
     known = [(gate, period) for gate in gates for period in periods if gate in periods[period]]
     hidden = max((np.size(periods[period][gate]["mean"]) for gate, period in known), default=0)
     title = "Gates in each period of the task"
+    title += " and around its events" if time_courses else ""
     subtitle = f"mean and standard deviation over all steps and trials, {counted(hidden, 'unit')}"
     means = [f"{gate} {number(_mean(periods[period][gate]['mean']))} in {period}" for gate, period in known]
     alt = f"Mean and standard deviation of each gate in each period, {counted(hidden, 'unit')}. "
     alt += f"Means: {', '.join(means) or 'none'}."
-    return Rendering("aligned", title, alt, lambda: _draw_aligned(periods, gates, title, subtitle))
-
-
-def horizon(curves: Sequence[Curve], criterion: float) -> Rendering:
-    """How well the memory holds over the delay.
-
-    Args:
-        curves: For each network `label`, `curve` (`delay_ms`, `r2`, `r2_interval`) and `horizon_ms`, the longest delay
-            up to which R² stays at or above the criterion.
-        criterion: That R².
-    """
-    ends = [(str(curve["label"]), _reach(curve)) for curve in curves]
-    title = f"Horizon: {ends[0][1]}" if len(ends) == 1 else f"Horizon of {counted(len(ends), 'network')}"
-    subtitle = f"R² of the reports over the delay; the horizon is where it falls below {number(criterion)}"
-    alt = "Lines of R² over the delay from memorize to report, logarithmic. "
-    alt += f"R² stays at or above {number(criterion)} up to "
-    alt += "; ".join(f"{end} for {label}" for label, end in ends) + "."
-    return Rendering("horizon", title, alt, lambda: _draw_horizon(curves, criterion, title, subtitle))
+    return Rendering("aligned", title, alt, lambda: _draw_aligned(periods, gates, time_courses or {}, title, subtitle))
 
 
 def _draw_scatter(
@@ -136,35 +123,63 @@ def _draw_scatter(
 
 
 def _draw_aligned(
-    periods: Mapping[str, Mapping[str, Any]], gates: Sequence[str], title: str, subtitle: str
+    periods: Mapping[str, Mapping[str, Any]],
+    gates: Sequence[str],
+    time_courses: Mapping[str, Sequence[Mapping[str, Any]]],
+    title: str,
+    subtitle: str,
 ) -> Image.Image:
-    columns = min(2, max(1, len(gates)))
-    rows = max(1, math.ceil(len(gates) / columns))
-    height, gap = 190.0, 48.0
-    width = (COLUMN - 2 * MARGIN - columns * gap) / columns
-    canvas = begun(title, subtitle, COLUMN, HEADER + rows * (height + 76))
-    others = [gate for gate in gates if gate not in GATE_INKS]
-    axes = {gate: _axis(periods, list(GATE_INKS)) if gate in GATE_INKS else _axis(periods, others) for gate in gates}
-    for index, gate in enumerate(gates):
-        row, column = divmod(index, columns)
-        box = Box(MARGIN + 36 + column * (width + gap), HEADER + 26 + row * (height + 76), width, height)
-        panel = Panel(canvas, box, unit_axis(len(periods)), axes[gate])
-        panel.y_axis(f"{gate} gate (0 closed, 1 open)" if gate in GATE_INKS else f"{gate} (a.u.)", 4)
-        panel.x_axis("", ticks=[])
-        for place, (period, statistics) in enumerate(periods.items()):
-            across = float(panel.across(place))
-            canvas.text(across, box.bottom + 14, period, size=SMALL, colour=MUTED, align="middle")
-            if gate in statistics:
-                _draw_period(panel, place, statistics[gate], GATE_INKS.get(gate, PURPLE))
+    room = COLUMN - 2 * MARGIN - 40
+    width = PERIODS_WIDTH if time_courses else room
+    course_width = (room - width) / max(1, len(time_courses)) - COURSE_GAP
+    canvas = begun(title, subtitle, COLUMN, HEADER + 26 + len(gates) * (PANEL + PANEL_GAP))
+    for row, gate in enumerate(gates):
+        box = Box(MARGIN + 40, HEADER + 26 + row * (PANEL + PANEL_GAP), width, PANEL)
+        axis = _axis(gate, [statistics[gate] for statistics in periods.values() if gate in statistics])
+        _draw_periods(Panel(canvas, box, unit_axis(len(periods)), axis), gate, periods)
+        for event, course in time_courses.items():
+            box = Box(box.right + COURSE_GAP, box.top, course_width, PANEL)
+            _draw_course(Panel(canvas, box, LAGS, axis), gate, event, course)
     return canvas.finished()
 
 
-def _axis(periods: Mapping[str, Mapping[str, Any]], gates: Sequence[str]) -> Linear:
-    """One axis for all panels of a kind: gates run from 0 to 1, what is written from -1 to 1."""
-    known = [statistics[gate] for statistics in periods.values() for gate in gates if gate in statistics]
-    means = [np.ravel(each["mean"]).astype(float) for each in known]
-    ends = [0.0, 1.0] if set(gates) <= set(GATE_INKS) else [-1.0, 1.0]
-    return linear(np.concatenate([*means, [0.0]]), include=ends, room=0.08)
+def _draw_periods(panel: Panel, gate: str, periods: Mapping[str, Mapping[str, Any]]) -> None:
+    panel.y_axis(f"{gate} gate (0 closed, 1 open)" if gate in GATE_INKS else f"{gate} (a.u.)", 4)
+    panel.x_axis("", ticks=[])
+    for place, (period, statistics) in enumerate(periods.items()):
+        across = float(panel.across(place))
+        panel.canvas.text(across, panel.box.bottom + 14, period, size=SMALL, colour=MUTED, align="middle")
+        if gate in statistics:
+            _draw_period(panel, place, statistics[gate], GATE_INKS.get(gate, PURPLE))
+
+
+def _draw_course(panel: Panel, gate: str, event: str, course: Sequence[Mapping[str, Any]]) -> None:
+    """Each unit's mean as a line; of a single unit also a band of one standard deviation."""
+    canvas, box, colour = panel.canvas, panel.box, GATE_INKS.get(gate, PURPLE)
+    lags = [point["lag_ms"] for point in course]
+    means, deviations = (np.array([point[gate][figure] for point in course]) for figure in ("mean", "sd"))
+    for tick in panel.y.ticks(4):
+        height = float(panel.down(tick))
+        canvas.rule((box.left, height), (box.right, height), RULE)
+    pulse = float(panel.across(0))
+    canvas.rule((pulse, box.top), (pulse, box.bottom), QUIET, 1, (3, 3))
+    if means.shape[1] == 1:
+        lower, upper = (
+            np.clip(panel.down(means[:, 0] + side * deviations[:, 0]), box.top, box.bottom) for side in (-1, 1)
+        )
+        canvas.area(panel.across(lags), lower, upper, colour, opacity=0.25, within=box)
+    for unit in range(means.shape[1]):
+        panel.line(lags, means[:, unit], colour, thickness=1.8 if means.shape[1] == 1 else 0.8)
+    panel.x_axis("", ticks=[-5.0, 0.0, 5.0, 10.0, 15.0, 20.0])
+    canvas.text(box.right, box.bottom + 30, f"ms after {event}", size=SMALL, colour=MUTED, align="right")
+
+
+def _axis(gate: str, statistics: Sequence[Mapping[str, Any]]) -> Linear:
+    """Gates run from 0 to 1, the candidate from -1 to 1, and what is written as far as it does."""
+    if gate in GATE_INKS or gate == "candidate":
+        return linear([], include=[0.0 if gate in GATE_INKS else -1.0, 1.0], room=0.08)
+    means, deviations = (np.concatenate([np.ravel(each[name]) for each in statistics]) for name in ("mean", "sd"))
+    return linear(np.concatenate([means - deviations, means + deviations]), include=[0.0], room=0.1)
 
 
 def _draw_period(panel: Panel, place: int, statistics: Mapping[str, Sequence[float]], colour: Colour) -> None:
@@ -185,95 +200,7 @@ def _draw_period(panel: Panel, place: int, statistics: Mapping[str, Sequence[flo
         panel.canvas.text(across + 8, height, number(round(float(means[0]), 2) + 0.0), size=SMALL)
 
 
-def _draw_horizon(curves: Sequence[Curve], criterion: float, title: str, subtitle: str) -> Image.Image:
-    room = 130.0 if len(curves) > 1 else 24.0
-    top = HEADER + 22
-    canvas = begun(title, subtitle, COLUMN, top + 300 + 64)
-    box = Box(MARGIN + 40, top, COLUMN - 2 * MARGIN - 40 - room, 300)
-    delays = [point["delay_ms"] for curve in curves for point in curve["curve"]]
-    lowest = min([0.0, *(_finite(point["r2"], 0.0) for curve in curves for point in curve["curve"])])
-    panel = Panel(canvas, box, logarithmic(delays, room=1.08), Linear(max(LOWEST_R2, lowest) - 0.08, 1.06))
-    below = f", from {number(LOWEST_R2)} upwards" if lowest < LOWEST_R2 else ""
-    panel.y_axis(f"R² of the reports{below}", 6)
-    panel.x_axis("delay from memorize to report (ms)", 6)
-    inks = [INKS[index % len(INKS)] for index in range(len(curves))]
-    for curve, ink in zip(curves, inks, strict=True):
-        _draw_interval(panel, curve["curve"], ink)
-    panel.level(criterion, f"criterion {number(criterion)}", align="left", below=True)
-    panel.level(0.0, "chance: R² = 0", align="left")
-    for index, (curve, ink) in enumerate(zip(curves, inks, strict=True)):
-        _draw_curve(panel, curve["curve"], ink, MARKS[index % len(MARKS)])
-    _mark_horizons(panel, curves, criterion, inks)
-    if len(curves) > 1:
-        _name_curves(panel, curves, inks)
-    return canvas.finished()
-
-
-def _draw_interval(panel: Panel, points: Sequence[Mapping[str, Any]], ink: Colour) -> None:
-    known = [point for point in points if point.get("r2_interval")]
-    if len(known) < 2:
-        return
-    across = panel.across([point["delay_ms"] for point in known])
-    lower, upper = (
-        np.clip(panel.down([_finite(point["r2_interval"][end], LOWEST_R2) for point in known]), 0, panel.canvas.height)
-        for end in (0, 1)
-    )
-    panel.canvas.area(across, lower, upper, ink, opacity=0.18, within=panel.box)
-
-
-def _draw_curve(panel: Panel, points: Sequence[Mapping[str, Any]], ink: Colour, mark: Shape) -> None:
-    delays = np.array([point["delay_ms"] for point in points], dtype=np.float64)
-    values = np.array([_finite(point["r2"], math.nan) for point in points])
-    across, down = panel.across(delays), panel.down(values)
-    panel.canvas.polyline(across, down, ink, thickness=2, within=panel.box)
-    for x, y in zip(across.tolist(), down.tolist(), strict=True):
-        if y > panel.box.bottom:
-            panel.canvas.marker(x, panel.box.bottom - 6, "down", 8, ink)
-            break
-        panel.canvas.marker(x, y, mark, 7 if len(points) <= 40 else 4, ink, halo=1)
-
-
-def _mark_horizons(panel: Panel, curves: Sequence[Curve], criterion: float, inks: Sequence[Colour]) -> None:
-    """A line down to the axis at each horizon, with its number at the foot."""
-    canvas, box = panel.canvas, panel.box
-    marked = [(curve, ink) for curve, ink in zip(curves, inks, strict=True) if curve["horizon_ms"]]
-    ordered = sorted(marked, key=lambda pair: pair[0]["horizon_ms"])
-    for rank, (curve, ink) in enumerate(ordered):
-        across, height = panel.point(float(curve["horizon_ms"]), criterion)
-        across = min(max(across, box.left), box.right)
-        canvas.rule((across, height), (across, box.bottom), ink, 1.5, (3, 3))
-        canvas.marker(across, height, "ring", 12, ink)
-        is_left = across < box.left + 120
-        words = f"horizon {_reach(curve)}" if len(ordered) == 1 else _reach(curve)
-        foot = box.centre[1] + 16 * (rank % 6)
-        note(canvas, across + (6 if is_left else -6), foot, words, for_text(ink), "left" if is_left else "right")
-
-
-def _name_curves(panel: Panel, curves: Sequence[Curve], inks: Sequence[Colour]) -> None:
-    """Each curve's name at its right end."""
-    ended = [(index, curve) for index, curve in enumerate(curves) if curve["curve"]]
-    wanted = [float(panel.down(_finite(curve["curve"][-1]["r2"], 0.0))) for _, curve in ended]
-    for (index, curve), height in zip(ended, spread(wanted, 16, panel.box.top, panel.box.bottom), strict=True):
-        panel.canvas.marker(panel.box.right + 12, height, MARKS[index % len(MARKS)], 7, inks[index])
-        panel.canvas.text(
-            panel.box.right + 20, height, str(curve["label"]), colour=for_text(inks[index]), width=MARGIN + 106
-        )
-
-
-def _finite(value: float | None, instead: float) -> float:
-    return float(value) if value is not None and math.isfinite(value) else instead
-
-
 def _mean(values: Sequence[float]) -> float:
     numbers = np.ravel(values).astype(float)
     numbers = numbers[np.isfinite(numbers)]
     return float(numbers.mean()) if numbers.size else math.nan
-
-
-def _reach(curve: Curve) -> str:
-    """The horizon in words; one at the longest delay that was tried may lie beyond it."""
-    horizon = curve["horizon_ms"]
-    if not horizon:
-        return "no delay"
-    beyond = horizon >= max(point["delay_ms"] for point in curve["curve"])
-    return f"{'at least ' if beyond else ''}{number(float(horizon), 4)} ms"

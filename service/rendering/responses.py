@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from service.rendering.axes import COLUMN, HEADER, MARGIN, SMALL, Panel, begun, colour_bar, note
 from service.rendering.canvas import Box, Canvas
 from service.rendering.layers import BAR_COLOUR, Mosaic, draw_bars, unit_axis, unit_ticks, value_axis
 from service.rendering.lettering import ARROW, number, signed
-from service.rendering.palette import PAPER, VERMILLION, ColourScale, for_text, signed_scale
+from service.rendering.palette import PAPER, VERMILLION, ColourScale, activity_scale, for_text, signed_scale
 from service.rendering.rendering import Rendering
 
 MOST_RESPONSES = 4
@@ -43,6 +43,30 @@ def responses(layer: str, kind: Literal["conv", "dense"], shape: Sequence[int], 
     alt += "; ".join(f"{each.name}: {each.told}" for each in tuned) + "."
     draw = _draw_mosaics if kind == "conv" else _draw_bars
     return Rendering("responses", title, alt, lambda: draw(tuned, title, subtitle))
+
+
+def unmarked_responses(
+    layer: str, kind: Literal["conv", "dense"], shape: Sequence[int], before: ArrayLike, after: ArrayLike
+) -> Rendering:
+    """What a layer answers to the image before and to the image after, on one scale; no unit is named.
+
+    Args:
+        layer: The layer.
+        kind: Its kind.
+        shape: (channel, row, column) or (unit,).
+        before: The activity of all its units for the image before, flat or shaped.
+        after: The same for the image after.
+    """
+    maps = [np.asarray(values, np.float64).reshape(tuple(shape)) for values in (before, after)]
+    title, subtitle = f"Activity of layer {layer} before and after tuning", "one scale for both; which unit was tuned?"
+    active = [np.count_nonzero(values > 0) for values in maps]
+    alt = (
+        f"The activity of all {maps[0].size:,} units of layer {layer} for both images on one scale: {active[0]:,} "
+        f"above 0 and at most {number(float(maps[0].max()))} before, {active[1]:,} and {number(float(maps[1].max()))} "
+        "after."
+    )
+    draw = _draw_unmarked_mosaics if kind == "conv" else _draw_unmarked_bars
+    return Rendering("responses", title, alt, lambda: draw(maps, title, subtitle))
 
 
 def short_name(unit: int | Mapping[str, int], shape: Sequence[int] = ()) -> str:
@@ -137,6 +161,35 @@ def _draw_mosaics(tuned: Sequence[_Tuned], title: str, subtitle: str) -> Image.I
     right = MARGIN + 2 * first.width + BETWEEN
     height = min(200.0, max(110.0, first.height - 60))
     colour_bar(canvas, Box(right + 24, HEADER + 52, 12, height), scale, "drive (a.u.)")
+    return canvas.finished()
+
+
+def _draw_unmarked_mosaics(maps: Sequence[NDArray[np.float64]], title: str, subtitle: str) -> Image.Image:
+    mosaics, left = [], float(MARGIN)
+    for values in maps:
+        mosaics.append(Mosaic.fitted(values.shape, left, HEADER + 12, HALF))
+        left = mosaics[-1].left + mosaics[-1].width + BETWEEN
+    canvas = begun(title, subtitle, max(520.0, left + 96), HEADER + max(mosaics[0].height, 170.0) + 38)
+    scale = activity_scale(*maps)
+    for mosaic, values, words in zip(mosaics, maps, ("before", "after"), strict=True):
+        canvas.text(mosaic.left, HEADER + 4, words, size=13)
+        mosaic.draw(canvas, values, scale)
+    height = min(200.0, max(110.0, mosaics[0].height - 60))
+    colour_bar(canvas, Box(left - 6, HEADER + 52, 12, height), scale, "activity (a.u.)")
+    return canvas.finished()
+
+
+def _draw_unmarked_bars(layers: Sequence[NDArray[np.float64]], title: str, subtitle: str) -> Image.Image:
+    canvas = begun(title, subtitle, COLUMN, HEADER + 2 * BAR_HEIGHT + 2 * BAR_GAP + 36)
+    count = layers[0].size
+    x, y = unit_axis(count), value_axis(*layers)
+    for row, (values, words) in enumerate(zip(layers, ("before", "after"), strict=True)):
+        box = Box(MARGIN + 40, HEADER + 20 + row * (BAR_HEIGHT + BAR_GAP), COLUMN - 2 * MARGIN - 40, BAR_HEIGHT)
+        panel = Panel(canvas, box, x, y)
+        panel.y_axis(f"{words} · activity (a.u.)", 4)
+        draw_bars(panel, values, [BAR_COLOUR] * count)
+        if row:
+            panel.x_axis("class" if count == 10 else "unit", ticks=unit_ticks(count))
     return canvas.finished()
 
 

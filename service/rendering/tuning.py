@@ -1,10 +1,12 @@
-"""What drives a unit: the stimuli before and after tuning, and how the search for them went."""
+"""What drives a unit: the stimuli before and after tuning, how the search went, and the digits that come near."""
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from service.rendering.axes import (
@@ -19,17 +21,20 @@ from service.rendering.axes import (
     note,
     spread,
 )
-from service.rendering.canvas import Box, Canvas
-from service.rendering.digits import draw_digit, draw_pixel_bar
+from service.rendering.canvas import Box, Canvas, encoded
+from service.rendering.digits import draw_digit, draw_pixel_bar, preview
 from service.rendering.layers import unit_axis
 from service.rendering.lettering import ARROW, counted, number, signed
-from service.rendering.palette import BLUE, INK, INKS, MUTED, QUIET, VERMILLION, Colour, for_text
+from service.rendering.palette import BLUE, INK, INKS, MUTED, QUIET, VERMILLION, Colour, for_text, pixel_scale
 from service.rendering.rendering import Rendering
 from service.rendering.responses import short_name
 
 MOST_STIMULI = 12
 MOST_STARTS = 8
 MOST_TRACES = 12
+MOST_NEIGHBOURS = 12
+MOST_IN_PREVIEW = 12
+PREVIEW_COLUMNS = 4
 STEM: Colour = (214, 219, 225)
 
 Unit = Mapping[str, Any]
@@ -42,14 +47,32 @@ def stimulus(units: Sequence[Unit]) -> Rendering:
         units: For each `unit` (and `label`, a longer name), `initial_image` and `optimized_image` (row, column),
             `drive_before` and `drive_after`.
     """
-    shown = units[:MOST_STIMULI]
-    title = "Stimulus before and after tuning" + _left_out(units, shown)
     subtitle = "drive: the unit's value before the ReLU, in arbitrary units"
+    if len(units) > MOST_STIMULI:
+        return _stimulus_sheet(units, subtitle)
+    title = "Stimulus before and after tuning"
     changes = "; ".join(
-        f"{_name(unit)}: drive from {number(unit['drive_before'])} to {number(unit['drive_after'])}" for unit in shown
+        f"{_name(unit)}: drive from {number(unit['drive_before'])} to {number(unit['drive_after'])}" for unit in units
     )
     alt = f"Images of 28 by 28 pixels, 0 (paper) to 1 (ink), before and after tuning. {changes}."
-    return Rendering("stimulus", title, alt, lambda: _draw_stimulus(shown, title, subtitle))
+    return Rendering("stimulus", title, alt, lambda: _draw_stimulus(units, title, subtitle))
+
+
+def unnamed_stimulus(before: ArrayLike, after: ArrayLike) -> Rendering:
+    """The image a search began with beside the one it ended with, and nothing of the unit.
+
+    Args:
+        before: (row, column), 0 (paper) to 1 (ink).
+        after: The same.
+    """
+    unit = {"label": "the hidden unit", "initial_image": before, "optimized_image": after}
+    title, subtitle = "Stimulus before and after tuning", "which unit was tuned is hidden"
+    ink = [number(float(np.mean(np.asarray(image, dtype=np.float64)))) for image in (before, after)]
+    alt = (
+        f"Images of 28 by 28 pixels, 0 (paper) to 1 (ink), before and after tuning of a hidden unit; "
+        f"mean ink {ink[0]} before and {ink[1]} after."
+    )
+    return Rendering("stimulus", title, alt, lambda: _draw_stimulus([unit], title, subtitle))
 
 
 def starts(units: Sequence[Unit]) -> Rendering:
@@ -82,6 +105,44 @@ def tuning_trace(units: Sequence[Unit]) -> Rendering:
     )
     alt = f"Lines of drive and penalty over {counted(longest, 'step')} of tuning. Drive: {ends or 'not recorded'}."
     return Rendering("trace", title, alt, lambda: _draw_trace(shown, title, subtitle))
+
+
+def neighbours(
+    units: Sequence[Unit], direction: str, digits: Sequence[Mapping[str, Any]], class_means: Sequence[Mapping[str, Any]]
+) -> Rendering:
+    """The tuned image beside the real digits that drive its unit most, or least, and the class mean nearest to it.
+
+    Args:
+        units: For each `unit` (and `label`), `optimized_image`, `drive_after`, `top_digits` and `bottom_digits`
+            (`index`, `label`, `drive`) and `nearest_class_mean` (`label`, `correlation`).
+        direction: "excite" shows the top digits, "inhibit" the bottom ones.
+        digits: `index` and `image` of all digits that are to be shown.
+        class_means: `label` and `image` of each class.
+    """
+    shown = units[:MOST_NEIGHBOURS]
+    key, degree = ("top_digits", "most") if direction == "excite" else ("bottom_digits", "least")
+    title = "The tuned stimulus beside real digits" + _left_out(units, shown)
+    subtitle = f"at the right: the test digits that drive the unit {degree}, each with its class and its drive (a.u.)"
+    alt = " ".join(_told_neighbours(unit, key, degree) for unit in shown)
+    pictures = {digit["index"]: digit["image"] for digit in digits}
+    means = {mean["label"]: mean["image"] for mean in class_means}
+    blocks = [_Block(unit, unit[key], pictures, means) for unit in shown]
+    return Rendering("neighbours", title, alt, lambda: _draw_neighbours(blocks, title, subtitle))
+
+
+def preview_sheet(images: ArrayLike) -> bytes:
+    """A small PNG of the first 12 images (image, row, column) without any words, to be sent while they still change."""
+    stack = np.asarray(images, dtype=np.float64)[:MOST_IN_PREVIEW]
+    if len(stack) == 1:
+        return preview(stack[0])
+    columns = min(PREVIEW_COLUMNS, len(stack))
+    framed = np.pad(stack, ((0, 0), (0, 1), (0, 1)), constant_values=0.4)
+    full = np.pad(framed, ((0, -len(stack) % columns), (0, 0), (0, 0)))
+    tiles = full.reshape(-1, columns, *full.shape[1:]).swapaxes(1, 2)
+    sheet = tiles.reshape(-1, columns * full.shape[2])
+    levels = pixel_scale().colours(sheet)[..., 0]
+    height, width = levels.shape
+    return encoded(Image.fromarray(levels).resize((2 * width, 2 * height), Image.Resampling.NEAREST))
 
 
 def _name(unit: Unit) -> str:
@@ -131,11 +192,94 @@ def _draw_pair(canvas: Canvas, unit: Unit, box: Box, gap: float) -> None:
         draw_digit(canvas, np.asarray(unit[image], dtype=np.float64), Box(left, top, side, side))
         middle, bottom = left + side / 2, top + side
         canvas.text(middle, bottom + 12, words, size=SMALL, colour=MUTED, align="middle")
-        drawn = f"drive {signed(float(unit[drive]))}"
-        canvas.text(
-            middle, bottom + 28, drawn, colour=for_text(BLUE) if drive == "drive_after" else INK, align="middle"
-        )
+        if drive in unit:
+            drawn, ink = f"drive {signed(float(unit[drive]))}", for_text(BLUE) if drive == "drive_after" else INK
+            canvas.text(middle, bottom + 28, drawn, colour=ink, align="middle")
     canvas.text(box.left + side + gap / 2, top + side / 2, ARROW, size=18, colour=QUIET, align="middle")
+
+
+def _stimulus_sheet(units: Sequence[Unit], subtitle: str) -> Rendering:
+    """The images that many units ended with, small."""
+    title = f"Stimuli after tuning of {counted(len(units), 'unit')}"
+    drives = [float(unit["drive_after"]) for unit in units]
+    alt = (
+        f"Images of 28 by 28 pixels, 0 (paper) to 1 (ink), that {counted(len(units), 'unit')} prefer. "
+        f"Drive from {number(min(drives))} to {number(max(drives))}, above 0 in {sum(drive > 0 for drive in drives)}."
+    )
+    return Rendering("stimulus", title, alt, lambda: _draw_stimulus_sheet(units, title, subtitle))
+
+
+def _draw_stimulus_sheet(units: Sequence[Unit], title: str, subtitle: str) -> Image.Image:
+    columns, gap, lines = 10, 8.0, 30.0
+    side = (COLUMN - 2 * MARGIN - gap * (columns - 1)) / columns
+    rows = math.ceil(len(units) / columns)
+    canvas = begun(title, subtitle, COLUMN, HEADER + rows * (side + lines + gap) + 8)
+    draw_pixel_bar(canvas, Box(COLUMN - MARGIN - 100, 47, 88, 10))
+    for index, unit in enumerate(units):
+        row, column = divmod(index, columns)
+        box = Box(MARGIN + column * (side + gap), HEADER + row * (side + lines + gap), side, side)
+        draw_digit(canvas, np.asarray(unit["optimized_image"], dtype=np.float64), box)
+        middle = box.left + side / 2
+        canvas.text(
+            middle, box.bottom + 10, short_name(unit["unit"]), size=SMALL, colour=MUTED, align="middle", width=side
+        )
+        canvas.text(middle, box.bottom + 24, signed(float(unit["drive_after"])), size=SMALL, align="middle")
+    return canvas.finished()
+
+
+@dataclass(frozen=True)
+class _Block:
+    """One unit's row of the picture: the unit, its digits, and the images (row, column) to draw by index and class."""
+
+    unit: Unit
+    digits: Sequence[Mapping[str, Any]]
+    pictures: Mapping[int, Any]
+    means: Mapping[int, Any]
+
+
+def _told_neighbours(unit: Unit, key: str, degree: str) -> str:
+    digits = ", ".join(f"a {each['label']} (test digit {each['index']}, {number(each['drive'])})" for each in unit[key])
+    nearest = unit["nearest_class_mean"]
+    return (
+        f"{_name(unit)}: the tuned image drives it to {number(unit['drive_after'])} and correlates best with the mean "
+        f"{nearest['label']} (r = {number(nearest['correlation'], 2)}); it is driven {degree} by {digits}."
+    )
+
+
+def _draw_neighbours(blocks: Sequence[_Block], title: str, subtitle: str) -> Image.Image:
+    is_roomy = len(blocks) <= 2
+    side, small, columns = (150.0, 68.0, 4) if is_roomy else (84.0, 50.0, 8)
+    height = side + (76 if is_roomy else 72)
+    canvas = begun(title, subtitle, COLUMN, HEADER + len(blocks) * height)
+    for row, block in enumerate(blocks):
+        _draw_block(canvas, block, HEADER + row * height, side, small, columns)
+    return canvas.finished()
+
+
+def _draw_block(canvas: Canvas, block: _Block, top: float, side: float, small: float, columns: int) -> None:
+    """A unit's image and the nearest mean, `side` wide, and its digits, `small` and as many as `columns` in a row."""
+    unit, nearest = block.unit, block.unit["nearest_class_mean"]
+    canvas.text(MARGIN, top, _name(unit), size=13)
+    top += 16
+    pair = [("tuned", unit["optimized_image"], f"drive {signed(float(unit['drive_after']))}")]
+    if nearest["label"] is not None:
+        relation = f"r = {number(round(nearest['correlation'], 2))}"
+        pair.append((f"nearest mean: {nearest['label']}", block.means[nearest["label"]], relation))
+    left = float(MARGIN)
+    for words, image, figure in pair:
+        draw_digit(canvas, np.asarray(image, dtype=np.float64), Box(left, top, side, side))
+        canvas.text(left + side / 2, top + side + 12, words, size=SMALL, colour=MUTED, align="middle")
+        canvas.text(left + side / 2, top + side + 28, figure, align="middle")
+        left += side + 22
+    left, gap = MARGIN + 2 * (side + 22) + 8, (10.0 if columns == 4 else 6.0)
+    if len(block.digits) <= columns:
+        top += (side - small) / 2 - 6
+    for place, digit in enumerate(block.digits):
+        row, column = divmod(place, columns)
+        box = Box(left + column * (small + gap), top + row * (small + 30), small, small)
+        draw_digit(canvas, np.asarray(block.pictures[digit["index"]], dtype=np.float64), box)
+        words = f"{digit['label']}: {signed(float(digit['drive']))}"
+        canvas.text(box.left + small / 2, box.bottom + 12, words, size=SMALL, align="middle")
 
 
 def _account(unit: Unit) -> str:

@@ -1,16 +1,19 @@
-"""The digit network: predict, record, tune, train."""
+"""The digit network: predict, record, tune, compare, train."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from service.answers import Replies
+from service.answers import Replies, json_response
 from service.bodies import image_body, json_body
 from service.openapi import accepts
 from service.operations import cnn
+from service.operations.class_matrix import CLASS_MATRIX
 from service.operations.cnn_training import TRAIN
+from service.operations.comparison import COMPARE
+from service.operations.quiz import QUIZ, judge
 from service.operations.tuning import TUNE
-from service.routes.access import LabOfProcess, pictured
+from service.routes.access import Identity, JobStore, LabOfProcess, pictured, problems
 from service.routes.jobs import Submission, job_responses
 from service.schemas.cnn import (
     ActivationsAnswer,
@@ -18,8 +21,9 @@ from service.schemas.cnn import (
     PredictAnswer,
     PredictRequest,
     TrainRequest,
-    TuneRequest,
 )
+from service.schemas.comparison import CompareRequest
+from service.schemas.tuning import ClassMatrixRequest, QuizGuess, QuizRequest, QuizVerdict, TuneRequest
 
 router = APIRouter(prefix="/cnn", tags=["digit network"])
 
@@ -61,6 +65,55 @@ def activations(
 async def tune(submission: Submission, request: Annotated[TuneRequest, json_body(TuneRequest)]) -> Response:
     """Seek the stimulus that a unit prefers, as a job."""
     return await submission.of(TUNE, request)
+
+
+@router.post(
+    "/class-matrix",
+    status_code=202,
+    responses=job_responses(400, 404, 413, 415),
+    openapi_extra=accepts(ClassMatrixRequest, {"seed": 1}),
+)
+async def class_matrix(
+    submission: Submission, request: Annotated[ClassMatrixRequest, json_body(ClassMatrixRequest)]
+) -> Response:
+    """Tune an image for each class and read what it does to all logits, as a job: it tells which classes are alike."""
+    return await submission.of(CLASS_MATRIX, request)
+
+
+@router.post(
+    "/quiz",
+    status_code=202,
+    responses=job_responses(400, 404, 413, 415),
+    openapi_extra=accepts(QuizRequest, {"layer": "y"}),
+)
+async def quiz(submission: Submission, request: Annotated[QuizRequest, json_body(QuizRequest)]) -> Response:
+    """Tune a unit that chance chooses, as a job that does not tell which; guesses go to `/cnn/quiz/{job_id}/guess`."""
+    return await submission.of(QUIZ, request)
+
+
+@router.post(
+    "/quiz/{job_id}/guess",
+    response_model=QuizVerdict,
+    responses=problems(400, 404, 409, 413, 415, 422),
+    openapi_extra=accepts(QuizGuess, {"unit": 3}),
+)
+def guess(job_id: Identity, jobs: JobStore, request: Annotated[QuizGuess, json_body(QuizGuess)]) -> Response:
+    """Guess which unit a finished quiz has tuned; tells how far off the guess is, and the answer when it is right."""
+    return json_response(judge(jobs.get(job_id), request))
+
+
+@router.post(
+    "/compare",
+    status_code=202,
+    responses=job_responses(400, 404, 413, 415, 503),
+    openapi_extra=accepts(
+        CompareRequest,
+        {"subjects": [{"layer": "y", "unit": 3}, {"layer": "y", "unit": 3, "model": "digit-net-best"}], "seed": 1},
+    ),
+)
+async def compare(submission: Submission, request: Annotated[CompareRequest, json_body(CompareRequest)]) -> Response:
+    """Compare what 2 to 16 units prefer, as a job: of one or several layers, models, or steps of one training."""
+    return await submission.of(COMPARE, request)
 
 
 @router.post(

@@ -4,6 +4,9 @@ import base64
 import binascii
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import reduce
+from operator import or_
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,15 +20,14 @@ from service.jobs.engine import Job
 from service.jobs.kinds import Kind
 from service.operations import KINDS
 from service.routes.access import NO_ZERO_BYTE, PRINCIPAL, Identity, JobStore, LabOfProcess, pictured, problems
-from service.schemas.cnn import TrainResult, TuneResult
 from service.schemas.common import Schema
 from service.schemas.jobs import JobDocument, JobList, Status
-from service.schemas.lstm import MemoryTrainResult
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 MAX_WAIT_SECONDS = 60
 RETRY_AFTER_SECONDS = 1
+_ANY_RESULT: Any = reduce(or_, (kind.answer for kind in KINDS.values()))
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?=$|[,;])")
 
 
@@ -98,7 +100,7 @@ def list_jobs(
     """List jobs, newest first, without their results."""
     page = jobs.list(status, kind, limit + 1, _place(cursor))
     following = _cursor(page[limit - 1]) if len(page) > limit else None
-    return json_response({"jobs": [job.document() for job in page[:limit]], "next": following})
+    return json_response({"jobs": [_shown(job).document() for job in page[:limit]], "next": following})
 
 
 @router.get("/{job_id}", response_model=JobDocument, responses=problems(404, 406, 422))
@@ -120,10 +122,13 @@ def cancel_job(job_id: Identity, reply: Replies, jobs: JobStore) -> Response:
     return json_response(_document(jobs.cancel(job_id), reply))
 
 
-@router.get("/{job_id}/result", responses=pictured(TuneResult | TrainResult | MemoryTrainResult, 404, 409))
+@router.get(
+    "/{job_id}/result",
+    responses=pictured(_ANY_RESULT, 404, 409),
+)
 def get_result(job_id: Identity, reply: Replies, jobs: JobStore) -> Response:
     """Fetch the result of a job that has succeeded, alone."""
-    job = jobs.get(job_id)
+    job = _shown(jobs.get(job_id))
     if not job.status.is_terminal:
         raise UnfinishedJob("The job has not ended; look again later or follow its events.")
     if job.result is None:
@@ -148,10 +153,19 @@ async def get_events(
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a job as Server-Sent Events; works for one that has already ended."""
     async for event in jobs.events(job.id, last_event_id + 1):
-        yield ServerSentEvent(id=str(event.id), event=event.name, data=event.data)
+        data = _shown(event.data).document() if isinstance(event.data, Job) else event.data
+        yield ServerSentEvent(id=str(event.id), event=event.name, data=data)
+
+
+def _shown(job: Job) -> Job:
+    """The job without what its kind conceals."""
+    kind = KINDS[job.kind]
+    result = None if job.result is None else kind.shown_result(job.result)
+    return replace(job, request=kind.shown_request(job.request), result=result)
 
 
 def _document(job: Job, reply: Replies) -> dict[str, Any]:
+    job = _shown(job)
     document = job.document()
     if job.result is not None:
         document["result"] = reply.document(job.result, KINDS[job.kind].renderings(job.result))

@@ -1,4 +1,4 @@
-"""The memory network: its task, simulation, gates, training."""
+"""The memory network: its task, simulation, gates, horizon, lesions, training."""
 
 from typing import Annotated
 
@@ -7,10 +7,12 @@ from fastapi import APIRouter, Response
 from service.answers import Replies
 from service.bodies import json_body
 from service.openapi import accepts
-from service.operations import lstm
+from service.operations import horizon as horizons
+from service.operations import lstm, memory_lesions
 from service.operations.lstm_training import TRAIN
 from service.routes.access import LabOfProcess, pictured
 from service.routes.jobs import Submission, job_responses
+from service.schemas.horizon import HorizonAnswer, HorizonRequest
 from service.schemas.lstm import (
     GatesAnswer,
     MemoryTrainRequest,
@@ -19,6 +21,7 @@ from service.schemas.lstm import (
     TaskAnswer,
     TaskRequest,
 )
+from service.schemas.memory_lesions import MemoryLesionsAnswer, MemoryLesionsRequest
 
 router = APIRouter(prefix="/lstm", tags=["memory network"])
 
@@ -57,6 +60,32 @@ def gates(
 ) -> Response:
     """Watch the gates and the cell while the network does the memory task."""
     answered = lstm.gates(request, lab)
+    return reply.answer(answered.result, answered.renderings)
+
+
+@router.post(
+    "/horizon",
+    responses=pictured(HorizonAnswer, 400, 404, 413, 415),
+    openapi_extra=accepts(HorizonRequest, {"models": ["memory-lstm", "memory-lstm-open"], "seed": 1}),
+)
+def horizon(
+    reply: Replies, lab: LabOfProcess, request: Annotated[HorizonRequest, json_body(HorizonRequest)]
+) -> Response:
+    """Sweep true delays to find after which one the network fails, alone or several compared."""
+    answered = horizons.horizon(request, lab)
+    return reply.answer(answered.result, answered.renderings)
+
+
+@router.post(
+    "/lesions",
+    responses=pictured(MemoryLesionsAnswer, 400, 404, 413, 415),
+    openapi_extra=accepts(MemoryLesionsRequest, {"delay": 15, "seed": 1}),
+)
+def lesions(
+    reply: Replies, lab: LabOfProcess, request: Annotated[MemoryLesionsRequest, json_body(MemoryLesionsRequest)]
+) -> Response:
+    """Hold every gate at every value in every window and see what is lost."""
+    answered = memory_lesions.lesions(request, lab)
     return reply.answer(answered.result, answered.renderings)
 
 

@@ -12,7 +12,6 @@ from service.schemas.common import (
     LayerName,
     Schema,
     Seed,
-    UnitChoice,
 )
 
 
@@ -87,95 +86,6 @@ class ActivationsAnswer(Answer):
 
     prediction: Prediction
     layers: list[LayerActivity]
-
-
-class TuneRequest(AnalysisRequest):
-    """Which unit's preferred stimulus is sought, and how."""
-
-    layer: LayerName
-    unit: UnitChoice | None = Field(None, description="Default: the unit driven most by the random starts.")
-    units: Annotated[list[UnitChoice], Field(min_length=1, max_length=120)] | None = None
-    direction: Literal["excite", "inhibit"] = "excite"
-    method: Literal["ascent", "notebook"] = Field(
-        "ascent", description="`notebook` repeats the notebook's mistakes 1-3."
-    )
-    starts: Annotated[int, Field(ge=1, le=256)] = 64
-    steps: Annotated[int, Field(ge=1, le=5000)] | None = Field(None, description="Default: 200; notebook 1000.")
-    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(None, description="Default: the method's own.")
-    penalty: Annotated[float, Field(ge=0, le=1000)] | None = Field(None, description="Default: the method's own.")
-    max_seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
-    seed: Seed | None = None
-
-    @model_validator(mode="after")
-    def _unit_or_units(self) -> "TuneRequest":
-        if self.unit is not None and self.units is not None:
-            raise ValueError("give either unit or units")
-        if self.starts * len(self.chosen_units or [0]) > MAX_TUNED_IMAGES:
-            raise ValueError(f"starts times units may be at most {MAX_TUNED_IMAGES}")
-        return self
-
-    @property
-    def chosen_units(self) -> list[UnitChoice] | None:
-        """The units asked for; None leaves the choice to the network."""
-        return self.units if self.unit is None else [self.unit]
-
-
-MAX_TUNED_IMAGES = 4096
-
-
-class TunedStart(BaseModel):
-    """How one random start began and ended, in drive."""
-
-    before: float
-    after: float
-
-
-class TunePoint(BaseModel):
-    """One point of the optimisation."""
-
-    step: int
-    drive: float
-    penalty: float
-
-
-class TunedUnit(BaseModel):
-    """One unit's preferred stimulus and how it was found."""
-
-    unit: Any
-    label: str
-    trace: list[TunePoint]
-    best_start: int
-    initial_image: list[list[float]]
-    optimized_image: list[list[float]]
-    drive_before: float
-    drive_after: float
-    starts: list[TunedStart]
-    layer_before: list[Any]
-    layer_after: list[Any]
-    layer_drive_before: list[Any]
-    layer_drive_after: list[Any]
-    rank_before: int
-    rank_after: int
-    dataset_maximum: float | None
-    dataset_minimum: float | None
-    dataset_percentile: float | None
-    signs: dict[str, int]
-    optima: int
-    dead: bool | None
-    prior: dict[str, Any] = Field(description="What the penalty pulls towards, and how its scale was set.")
-
-
-class TuneResult(Answer):
-    """The preferred stimuli."""
-
-    layer: str
-    direction: str
-    method: str
-    seed: int
-    settings: dict[str, Any] = Field(description="All that was left to its default, too.")
-    steps: int
-    stopped: str = Field(description="Why it ended.")
-    units: list[TunedUnit]
 
 
 class TrainRequest(Schema):

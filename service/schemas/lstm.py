@@ -130,6 +130,56 @@ class Gates(BaseModel):
     output: list[list[float]]
 
 
+class MeanAndSd(BaseModel):
+    """Over steps of all trials, for each hidden unit."""
+
+    mean: list[float]
+    sd: list[float]
+
+
+class LagAverages(BaseModel):
+    """What gates, candidate and write are like so many ms after an event."""
+
+    lag_ms: int
+    n: int = Field(description="How many events have this lag within their trial.")
+    input: MeanAndSd
+    forget: MeanAndSd
+    output: MeanAndSd
+    candidate: MeanAndSd
+    write: MeanAndSd
+
+
+class TimeCourses(BaseModel):
+    """Averages lined up with the pulses, from 5 ms before to 20 ms after."""
+
+    memorize: list[LagAverages]
+    report: list[LagAverages]
+
+
+class EffectiveWrite(BaseModel):
+    """What each unit's cell takes up of the stimulus at memorize; null where the stimulus never varies."""
+
+    slope: list[float | None] = Field(description="Of the write over the stimulus.")
+    offset: list[float | None] = Field(description="The write at a stimulus of 0.")
+    by_candidate: list[float | None] = Field(description="The part of the slope that the candidate brings.")
+    by_gate: list[float | None] = Field(description="The part that an input gate brings which follows the stimulus.")
+
+
+class EffectiveLeak(BaseModel):
+    """What each ms of the delay adds to each unit's cell."""
+
+    mean: list[float]
+    rms: list[float]
+
+
+class GateRoles(BaseModel):
+    """What each gate does, in words that follow from the numbers."""
+
+    input: str
+    forget: str
+    output: str
+
+
 class GatesAnswer(SimulateAnswer):
     """The same, with everything inside the network."""
 
@@ -139,9 +189,15 @@ class GatesAnswer(SimulateAnswer):
     cell: list[list[float]]
     output: list[list[float]] = Field(description="The hidden output, not the output gate.")
     aligned: dict[str, Any] = Field(description="Each gate's mean and sd over trials in each period.")
+    time_courses: TimeCourses
+    effective_write: EffectiveWrite
+    effective_leak: EffectiveLeak | None = Field(description="null: no step in the delay.")
+    retention: MeanAndSd = Field(description="Product of the forget gates from memorize to report.")
     time_constant_ms: float | None = Field(description="-1 / ln of the forget gate in the delay; null: no decay.")
     time_constants_ms: list[float | None] = Field(description="The same of each hidden unit; above, the longest.")
+    reporting_unit: int = Field(description="The hidden unit that contributes most to the report.")
     family: Literal["closed", "open"]
+    roles: GateRoles = Field(description="Of the reporting unit.")
 
 
 class MemoryTrainRequest(Schema):

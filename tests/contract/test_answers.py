@@ -21,11 +21,13 @@ ANALYSES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "/lstm/task": ({"seed": 1}, ["trial"]),
     "/lstm/simulate": ({"seed": 1}, ["trial", "scatter"]),
     "/lstm/gates": ({"seed": 1}, ["gates", "aligned", "trial", "scatter"]),
+    "/lstm/horizon": ({"seed": 1}, ["horizon"]),
+    "/lstm/lesions": ({"seed": 1}, ["lesions"]),
 }
 EVERY_ANALYSIS = pytest.mark.parametrize(
     ("path", "body", "names"), [(path, *each) for path, each in ANALYSES.items()], ids=ANALYSES
 )
-WITH_CHANCE = pytest.mark.parametrize("path", ["/lstm/task", "/lstm/simulate", "/lstm/gates"])
+WITH_CHANCE = pytest.mark.parametrize("path", [path for path in ANALYSES if path.startswith("/lstm/")])
 
 
 def opened(png: bytes) -> Image.Image:
@@ -129,9 +131,9 @@ def test_a_seed_left_out_is_drawn_and_told_and_gives_the_same_bytes_again(client
 
 
 @WITH_CHANCE
-def test_another_seed_draws_another_trial(client: httpx.Client, path: str) -> None:
-    trials = [client.post(path, json={"seed": seed}).json()["inputs"] for seed in (1, 2)]
-    assert trials[0] != trials[1]
+def test_another_seed_gives_another_answer(client: httpx.Client, path: str) -> None:
+    answers = [client.post(f"{path}?renderings=none", json={"seed": seed}).json() for seed in (1, 2)]
+    assert {**answers[0], "seed": 2} != answers[1]
 
 
 def test_an_empty_body_is_as_good_as_an_empty_object(client: httpx.Client) -> None:

@@ -16,8 +16,16 @@ from tests.service_process import ROOT
 
 METHODS = ("get", "post", "put", "delete")
 COMMITTED = json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))
-QUICK_TUNING = {"layer": "l1", "units": [0, {"channel": 1}], "starts": 2, "steps": 5, "seed": 1}
+QUICK_SEARCH = {"starts": 2, "steps": 5, "seed": 1}
 QUICK_TRAINING = {"max_steps": 1, "seed": 1}
+QUICK_JOBS: dict[str, dict[str, Any]] = {
+    "/cnn/tune": {"layer": "l1", "units": [0, {"channel": 1}], **QUICK_SEARCH},
+    "/cnn/class-matrix": QUICK_SEARCH,
+    "/cnn/quiz": {"starts": 2, "seed": 1},
+    "/cnn/compare": {"subjects": [{"layer": "y", "unit": 3}, {"layer": "l1", "unit": 90, "step": 1}], **QUICK_SEARCH},
+    "/cnn/train": QUICK_TRAINING,
+    "/lstm/train": QUICK_TRAINING,
+}
 SAMPLE = {"sample": {"split": "test", "index": 7}}
 
 
@@ -42,9 +50,8 @@ WITH_EXAMPLE = [each for each in operations() if "requestBody" in each[2]]
 @pytest.fixture(scope="module")
 def jobs(client: httpx.Client) -> Iterator[dict[str, str]]:
     """The id of an ended job of each kind."""
-    bodies = {"/cnn/tune": QUICK_TUNING, "/lstm/train": QUICK_TRAINING, "/cnn/train": QUICK_TRAINING}
     ended = {}
-    for path, body in bodies.items():
+    for path, body in QUICK_JOBS.items():
         job = client.post(f"{path}?renderings=none", json=body, headers={"Prefer": "wait=60"}).json()
         assert job["status"] == "succeeded", job
         ended[path] = job["id"]
@@ -92,8 +99,12 @@ def test_every_refusal_is_told_as_a_problem_document(operation: dict[str, Any]) 
 def test_the_document_knows_every_path_of_the_contract() -> None:
     told = {(method, path) for method, path, _ in operations()}
     assert told >= {
-        *(("post", f"/cnn/{name}") for name in ("predict", "activations", "tune", "train")),
-        *(("post", f"/lstm/{name}") for name in ("task", "simulate", "gates", "train")),
+        *(
+            ("post", f"/cnn/{name}")
+            for name in ("predict", "activations", "tune", "train", "class-matrix", "quiz", "compare")
+        ),
+        *(("post", f"/cnn/{name}") for name in ("census", "lesion", "similarity", "tuning-curve", "receptive-field")),
+        *(("post", f"/lstm/{name}") for name in ("task", "simulate", "gates", "horizon", "lesions", "train")),
         *(("get", path) for path in ("/digits", "/digits/{split}/{index}", "/livez", "/readyz", "/jobs", "/models")),
         *(("get", f"/jobs/{{job_id}}{rest}") for rest in ("", "/events", "/result")),
         *(("get", f"/models/{{model_id}}{rest}") for rest in ("", "/weights")),
@@ -114,10 +125,15 @@ def test_the_options_of_a_picture_sent_as_it_is_are_query_parameters_of_the_docu
 
 @pytest.mark.parametrize(("method", "path", "operation"), WITH_EXAMPLE, ids=map(named, WITH_EXAMPLE))
 def test_every_example_is_accepted(
-    client: httpx.Client, digits: Digits, method: str, path: str, operation: dict[str, Any]
+    client: httpx.Client,
+    digits: Digits,
+    jobs: dict[str, str],
+    method: str,
+    path: str,
+    operation: dict[str, Any],
 ) -> None:
     example = operation["requestBody"]["content"]["application/json"]["example"]
-    response = client.request(method, path.format(family="digit-net"), json=example)
+    response = client.request(method, path.format(family="digit-net", job_id=jobs["/cnn/quiz"]), json=example)
     if path.endswith("/default"):
         client.put("/models/digit-net/default", json={"model": "digit-net"})
     if "location" in response.headers:
@@ -147,6 +163,11 @@ def closed(schema: Any) -> Any:
     [
         ("/cnn/predict", {"image": SAMPLE}),
         ("/cnn/activations", {"image": SAMPLE, "drive": True}),
+        ("/cnn/census", {"samples": 200, "seed": 1}),
+        ("/cnn/lesion", {"layer": "l2", "units": [0, {"channel": 3}], "samples": 200}),
+        ("/cnn/lesion", {"layer": "l4", "fraction": 0.5, "repeats": 1, "samples": 200}),
+        ("/cnn/lesion", {"layer": "l1", "samples": 200}),
+        ("/cnn/similarity", {"per_class": 2}),
     ],
 )
 def test_the_answer_of_the_digit_network_is_as_documented(
@@ -157,7 +178,7 @@ def test_the_answer_of_the_digit_network_is_as_documented(
     holds(response, "post", path)
 
 
-@pytest.mark.parametrize("path", ["/lstm/task", "/lstm/simulate", "/lstm/gates"])
+@pytest.mark.parametrize("path", ["/lstm/task", "/lstm/simulate", "/lstm/gates", "/lstm/horizon", "/lstm/lesions"])
 @pytest.mark.parametrize("query", ["", "?renderings=none"])
 def test_the_answer_of_the_memory_network_is_as_documented(client: httpx.Client, path: str, query: str) -> None:
     response = client.post(f"{path}{query}", json={"seed": 1})
@@ -195,8 +216,7 @@ def test_jobs_and_their_results_are_as_documented(client: httpx.Client, digits: 
     for path, job_id in jobs.items():
         holds(client.get(f"/jobs/{job_id}"), "get", "/jobs/{job_id}")
         holds(client.get(f"/jobs/{job_id}/result"), "get", "/jobs/{job_id}/result")
-        body = QUICK_TUNING if path == "/cnn/tune" else QUICK_TRAINING
-        submitted = client.post(path, json=body)
+        submitted = client.post(path, json=QUICK_JOBS[path])
         holds(submitted, "post", path)
         holds(client.post(f"/jobs/{submitted.json()['id']}/cancel"), "post", "/jobs/{job_id}/cancel")
 

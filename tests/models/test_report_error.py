@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from models.analysis.report_error import report_error
+from models.analysis.report_error import error_parts, first_and_later_r2, report_error
 from models.memory_task import memory_trials, memory_trials_with_delay, trials_from_inputs
 
 TRIALS = memory_trials_with_delay(delay=15, n_repeat=2, batch_size=64, seed=0)
@@ -67,3 +67,31 @@ def test_the_loss_stands_beside_the_chance_level_of_the_same_trials():
     error = report_error(trials, np.zeros_like(trials.target))
     assert error["chance_mse"] == trials.chance_mse
     assert 0.02 < error["chance_mse"] < 0.04
+
+
+@pytest.mark.parametrize(
+    ("slope", "offset", "noise"), [(1, 0, 0), (0.25, 0, 0), (1, -0.5, 0), (1, 0, 0.3), (1.5, 0.25, 0.1), (0, 0, 0)]
+)
+def test_the_parts_of_the_error_are_those_that_were_put_in_and_add_up_to_it(slope, offset, noise):
+    drawn = np.random.default_rng(0).normal(size=TRIALS.target.shape)
+    answer = slope * TRIALS.target + offset + noise * drawn
+    parts = error_parts(TRIALS, answer)
+    assert sum(part**2 for part in parts.values()) == pytest.approx(report_error(TRIALS, answer)["report_rmse"] ** 2)
+    mean_shift = (slope - 1) * TRIALS.wanted.mean() + offset
+    assert parts["offset"] == pytest.approx(abs(mean_shift), abs=0.25 * noise + 1e-6)
+    assert parts["gain"] == pytest.approx(abs(slope - 1) * TRIALS.wanted.std(), abs=0.25 * noise + 1e-6)
+    assert parts["noise"] == pytest.approx(noise, rel=0.2, abs=1e-6)
+
+
+def test_the_first_report_of_a_trial_is_told_apart_from_the_later_ones():
+    answer = TRIALS.target.copy()
+    rows = np.arange(len(answer))
+    answer[rows, TRIALS.report_times[:, 1]] = 0
+    first, later = first_and_later_r2(TRIALS, answer)
+    assert first == 1
+    assert later == pytest.approx(0, abs=0.05)
+
+
+def test_where_there_is_one_report_there_is_no_later_one():
+    trials = memory_trials_with_delay(delay=3, n_repeat=1, batch_size=8, seed=0)
+    assert first_and_later_r2(trials, trials.target) == (1, None)

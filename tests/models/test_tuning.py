@@ -6,14 +6,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from models.analysis.activity import describe_layer, predict
-from models.analysis.tuning import IMAGES_AT_MOST, Tuning, TuningSettings
+from models.analysis.image_statistics import image_statistics
+from models.analysis.tuning import IMAGES_AT_MOST, STALL_STEPS, Tuning, TuningSettings
+from models.analysis.tuning_report import report
+from models.checkpoints import load_weights
 from models.digit_net import LAYERS, DigitNet
 from models.digits import Digits
-from models.errors import CorruptCheckpoint, InvalidTraining, UnknownLayer, UnknownUnit
+from models.errors import CorruptCheckpoint, InvalidAnalysis, InvalidTraining, UnknownLayer, UnknownUnit
 from models.work import run
+from tests.service_process import ROOT
 
 QUICK = TuningSettings("y", units=(1,), starts=8, steps=60)
 
@@ -21,7 +26,7 @@ QUICK = TuningSettings("y", units=(1,), starts=8, steps=60)
 def tuned(network: DigitNet, settings: TuningSettings, digits: Digits | None = None) -> dict:
     tuning = Tuning(network, settings)
     run(tuning)
-    return tuning.report(digits)
+    return report(tuning, digits)
 
 
 def notebook_images(network: DigitNet, layer: str, unit: int, images: Tensor, steps: int) -> Tensor:
@@ -37,6 +42,12 @@ def notebook_images(network: DigitNet, layer: str, unit: int, images: Tensor, st
         loss.backward()
         optimizer.step()
     return images.detach().clamp(0, 1)
+
+
+def shipped_network(name: str) -> DigitNet:
+    network = DigitNet()
+    load_weights(network, (ROOT / "artifacts" / name / "model.safetensors").read_bytes())
+    return network
 
 
 @pytest.fixture
@@ -257,9 +268,9 @@ def test_the_notebook_s_method_is_the_notebook_s(sensitive):
     starts = tuning.best_images().new_tensor(np.random.default_rng((0, 0)).random((6, 28, 28), dtype=np.float32))
     run(tuning)
     expected = notebook_images(sensitive, "y", 2, starts, 40)
-    unit = tuning.report(None)["units"][0]
+    unit = report(tuning, None)["units"][0]
     torch.testing.assert_close(torch.tensor(unit["optimized_image"]), expected[unit["best_start"]], atol=1e-3, rtol=0)
-    assert (tuning.report(None)["method"], TuningSettings("y", method="notebook").complete().steps) == (
+    assert (report(tuning, None)["method"], TuningSettings("y", method="notebook").complete().steps) == (
         "notebook",
         1000,
     )
@@ -285,9 +296,12 @@ def test_a_channel_s_mean_is_ranked_among_the_channels(network):
     assert unit["rank_after"] == 1 + int((means > means[2]).sum())
 
 
-@pytest.mark.parametrize("method", ["ascent", "notebook"])
-def test_resumed_at_any_slice_it_ends_with_the_same_bits(network, method):
-    settings = TuningSettings("l3", units=(0, 9), starts=50, steps=100, method=method)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"method": "notebook"}, {"robustness": 1.0}, {"smoothness": 5.0, "diversity": 5.0}, {"early_stop": False}],
+)
+def test_resumed_at_any_slice_it_ends_with_the_same_bits(network, options):
+    settings = TuningSettings("l3", units=(0, 9), starts=50, steps=60, **options)
     through = Tuning(network, settings)
     states = [through.state()]
     while not through.is_finished:
@@ -298,7 +312,7 @@ def test_resumed_at_any_slice_it_ends_with_the_same_bits(network, method):
         resumed = Tuning(network, settings)
         resumed.restore(state)
         run(resumed)
-        assert resumed.report(None) == through.report(None)
+        assert report(resumed, None) == report(through, None)
 
 
 def test_the_same_seed_gives_the_same_answer_and_another_does_not(network):
@@ -309,10 +323,11 @@ def test_the_same_seed_gives_the_same_answer_and_another_does_not(network):
 def test_when_the_seconds_are_used_up_the_best_so_far_is_given_and_said(network):
     tuning = Tuning(network, replace(QUICK, starts=64, steps=10_000, max_seconds=0.01))
     run(tuning)
-    report = tuning.report(None)
-    assert report["stopped"] == "seconds"
+    told = report(tuning, None)
+    assert told["stopped"] == "seconds"
     assert 0 < tuning.step < 10_000
-    assert report["units"][0]["drive_after"] > report["units"][0]["drive_before"]
+    assert told["units"][0]["trace"][-1]["step"] == told["steps"] == tuning.step
+    assert told["units"][0]["drive_after"] > told["units"][0]["drive_before"]
     assert tuned(network, QUICK)["stopped"] == "steps"
 
 
@@ -325,6 +340,144 @@ def test_the_trace_rises_to_the_reported_drive_in_about_a_hundred_points(network
     assert trace[-1]["drive"] > trace[0]["drive"]
 
 
+# Whole layers, and a unit that chance chooses
+
+
+def test_all_units_of_a_dense_layer_are_each_of_them(network):
+    assert [unit["unit"] for unit in tuned(network, replace(QUICK, units="all", steps=1))["units"]] == list(range(10))
+
+
+@pytest.mark.parametrize(("layer", "stride"), [("l1", 2), ("l2", 4)])
+def test_all_units_of_a_conv_layer_are_the_middle_of_each_channel_whose_neighbours_prefer_shifted_copies(
+    network, layer, stride
+):
+    units = tuned(network, TuningSettings(layer, units="all", starts=4, steps=30))["units"]
+    channels, rows, columns = LAYERS[layer].shape
+    middle = rows // 2 * columns + columns // 2
+    assert [unit["unit"] for unit in units] == [channel * rows * columns + middle for channel in range(channels)]
+    for unit in units:
+        shifted = torch.tensor(unit["optimized_image"]).roll(stride, dims=1)
+        neighbour = network.drive(shifted[None], layer).flatten()[unit["unit"] + 1]
+        assert neighbour.item() == pytest.approx(unit["drive_after"], abs=1e-5)
+
+
+def test_chance_chooses_among_the_units_that_an_image_can_drive(network):
+    any_unit = replace(QUICK, units="any", steps=1)
+    chosen = {tuned(network, replace(any_unit, seed=seed))["units"][0]["unit"] for seed in range(8)}
+    assert len(chosen) > 1
+    with torch.no_grad():
+        network.fc3.weight[torch.arange(10) != 4] = 0
+    assert {tuned(network, replace(any_unit, seed=seed))["units"][0]["unit"] for seed in range(4)} == {4}
+    with torch.no_grad():
+        network.fc3.weight.zero_()
+    with pytest.raises(InvalidAnalysis, match="another layer"):
+        Tuning(network, any_unit)
+
+
+# Early stop
+
+
+def test_a_search_that_improves_no_more_ends_as_converged_at_its_optimum(planted):
+    spec = {"channel": 0, "row": 6, "column": 6}
+    settings = TuningSettings("l1", units=(spec,), starts=16, steps=1000)
+    search = Tuning(planted, settings)
+    run(search)
+    resumed = Tuning(planted, settings)
+    resumed.restore(search.state())
+    assert resumed.is_finished
+    early, late = report(search, None), tuned(planted, replace(settings, early_stop=False))
+    assert (early["stopped"], late["stopped"]) == ("converged", "steps")
+    assert early["steps"] < 200 < late["steps"] == 1000
+    assert early["steps"] % STALL_STEPS == 0
+    assert early["units"][0]["trace"][-1]["step"] == early["steps"]
+    assert early["units"][0]["drive_after"] == pytest.approx(late["units"][0]["drive_after"], rel=5e-3)
+
+
+def test_one_unit_that_still_climbs_keeps_the_search_going(planted):
+    with torch.no_grad():
+        planted.conv1.weight[1] = 0  # its drive is 0 and stays so
+    alone = tuned(planted, TuningSettings("l1", units=({"channel": 1, "row": 6, "column": 6},), starts=4))
+    assert (alone["stopped"], alone["steps"]) == ("converged", STALL_STEPS)
+    spec = {"channel": 0, "row": 6, "column": 6}
+    both = TuningSettings("l1", units=({"channel": 1, "row": 6, "column": 6}, spec), starts=4)
+    assert tuned(planted, both)["steps"] > STALL_STEPS
+
+
+def test_the_notebook_s_rule_stops_early_only_when_asked(network):
+    assert TuningSettings("y", method="notebook").complete().early_stop is False
+    assert TuningSettings("y", method="notebook", early_stop=True).complete().early_stop is True
+    assert TuningSettings("y").complete().early_stop is True
+
+
+# Robustness, smoothness, diversity
+
+
+def test_a_robust_image_keeps_more_of_its_drive_when_it_is_shifted(network):
+    drives = {}
+    for robustness in (0.0, 1.0):
+        image = torch.tensor(tuned(network, replace(QUICK, robustness=robustness))["units"][0]["optimized_image"])
+        shifted = [F.pad(image, (right, -right, down, -down)) for right in range(-2, 3) for down in range(-2, 3)]
+        drives[robustness] = network(torch.stack(shifted))[:, 1].mean().item()
+    assert drives[1.0] > drives[0.0]
+
+
+def test_drives_told_of_a_robust_search_are_of_the_image_as_it_is(network):
+    told = tuned(network, replace(QUICK, robustness=1.0))
+    unit = told["units"][0]
+    assert told["transforms"] == {"shift_pixels": 2, "contrast": 0.2, "noise_sd": 0.1}
+    assert unit["trace"][0]["drive"] == pytest.approx(max(start["before"] for start in unit["starts"]), abs=1e-5)
+    assert unit["trace"][-1]["drive"] == pytest.approx(unit["drive_after"], abs=1e-5)
+    assert unit["drive_after"] == predict(network, torch.tensor(unit["optimized_image"])[None])[0]["logits"][1]
+    assert tuned(network, QUICK)["transforms"] is None
+
+
+def test_a_robust_search_keeps_a_conv_unit_s_ink_within_its_receptive_field(planted):
+    spec = {"channel": 0, "row": 6, "column": 6}
+    told = tuned(planted, TuningSettings("l1", units=(spec,), starts=4, robustness=1.0))
+    assert told["transforms"]["shift_pixels"] == 1
+    image = torch.tensor(told["units"][0]["optimized_image"])
+    assert image[11:15, 11:15].any()
+    image[11:15, 11:15] = 0
+    assert not image.any()
+
+
+def test_the_smoother_the_smaller_the_steps_between_neighbouring_pixels(network):
+    images = [
+        torch.tensor(tuned(network, replace(QUICK, smoothness=weight))["units"][0]["optimized_image"])
+        for weight in (0.0, 10.0, 100.0)
+    ]
+    variations = [image_statistics(image)["total_variation"] for image in images]
+    assert variations == sorted(variations, reverse=True)
+    assert variations[-1] < 0.8 * variations[0]
+
+
+def test_diversity_drives_the_starts_of_a_unit_apart(network):
+    likenesses = []
+    for weight in (0.0, 20.0):
+        tuning = Tuning(network, replace(QUICK, units=(1, 2), diversity=weight))
+        run(tuning)
+        directions = F.normalize(tuning.found().images.flatten(start_dim=2), dim=2)
+        likenesses.append((directions @ directions.transpose(1, 2)).mean(dim=(1, 2)))
+    assert (likenesses[1] < 0.95 * likenesses[0]).all()
+
+
+def test_with_options_units_tuned_together_end_as_each_alone(network):
+    options = replace(QUICK, steps=20, robustness=0.5, smoothness=2.0, diversity=2.0)
+    together = tuned(network, replace(options, units=(0, 7)))["units"]
+    for number, unit in zip((0, 7), together, strict=True):
+        alone = tuned(network, replace(options, units=(number,)))["units"][0]
+        assert unit["drive_after"] == pytest.approx(alone["drive_after"], rel=1e-2)
+        assert unit["prior"] == alone["prior"]
+        assert {name: unit["prior"][name] for name in ("penalty", "smoothness", "diversity")} == {
+            "penalty": 1.0,
+            "smoothness": 2.0,
+            "diversity": 2.0,
+        }
+
+
+# Refusals
+
+
 @pytest.mark.parametrize(
     ("change", "pointer"),
     [
@@ -334,7 +487,14 @@ def test_the_trace_rises_to_the_reported_drive_in_about_a_hundred_points(network
         ({"penalty": -1.0}, "/penalty"),
         ({"units": ()}, "/units"),
         ({"starts": IMAGES_AT_MOST + 1}, "/starts"),
+        ({"layer": "l3", "units": "all", "starts": IMAGES_AT_MOST // 120 + 1}, "/starts"),
         ({"method": "notebook", "direction": "inhibit"}, "/direction"),
+        ({"method": "notebook", "robustness": 0.5}, "/robustness"),
+        ({"method": "notebook", "smoothness": 1.0}, "/smoothness"),
+        ({"method": "notebook", "diversity": 1.0}, "/diversity"),
+        ({"robustness": 1.5}, "/robustness"),
+        ({"smoothness": -1.0}, "/smoothness"),
+        ({"diversity": 1.0, "starts": 1}, "/diversity"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(network, change, pointer):
@@ -387,12 +547,18 @@ def test_a_unit_that_no_digit_activates_is_called_dead(network, two_digits):
     assert tuned(network, settings)["units"][0]["dead"] is None
 
 
-def test_outputs_of_a_lab_network_reach_twice_what_the_best_real_digit_does(digits):
-    from models.training.digit_net import DigitNetTraining, DigitNetTrainingSettings
-
-    training = DigitNetTraining(DigitNetTrainingSettings(seed=2), digits)
-    run(training)
-    settings = TuningSettings("y", units=tuple(range(10)), starts=8, steps=150)
-    for unit in tuned(training.network, settings, digits)["units"]:
+@pytest.mark.parametrize("name", ["digit-net", "digit-net-best"])
+def test_outputs_of_the_shipped_networks_reach_twice_what_the_best_real_digit_does(name, digits):
+    shipped = shipped_network(name)
+    for unit in tuned(shipped, TuningSettings("y", units="all", starts=16), digits)["units"]:
         assert unit["drive_after"] > 2 * unit["dataset_maximum"] > 0
         assert unit["rank_after"] == 1
+        drive = shipped(torch.tensor(unit["optimized_image"])[None])[0, unit["unit"]].item()
+        assert unit["drive_after"] == pytest.approx(drive, abs=1e-5)
+
+
+@pytest.mark.parametrize("layer", ["l3", "l4"])
+def test_nearly_all_hidden_units_of_a_shipped_network_can_be_driven_above_zero(layer):
+    tuning = Tuning(shipped_network("digit-net"), TuningSettings(layer, units="all", starts=4, steps=60))
+    run(tuning)
+    assert (tuning.found().after.amax(dim=1) > 0).float().mean() >= 0.95

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from service.bodies import parse
 from service.errors import InvalidRequest, MalformedBody
-from service.schemas.cnn import ActivationsRequest, PredictRequest, TrainRequest, TuneRequest
+from service.schemas.cnn import ActivationsRequest, PredictRequest, TrainRequest
 from service.schemas.common import Schema
 from service.schemas.lstm import MemoryTrainRequest, SimulateRequest, TaskRequest
+from service.schemas.tuning import TuneRequest
 
 SCHEMAS: list[type[Schema]] = [
     PredictRequest,

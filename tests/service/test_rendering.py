@@ -364,7 +364,8 @@ def test_a_horizon_at_the_longest_delay_is_only_a_lower_bound() -> None:
 
 def test_units_left_out_are_said_to_be() -> None:
     units = [tuned(unit, (10,)) for unit in range(40)]
-    assert rendering.stimulus(units).title.endswith("the first 12 of 40 units")
+    assert rendering.starts(units).title.endswith("the first 8 of 40 units")
+    assert rendering.stimulus(units).title == "Stimuli after tuning of 40 units"
 
 
 def test_a_pulse_of_one_step_survives_three_thousand() -> None:
