@@ -354,8 +354,9 @@ def _draw_classes(answer: Answer, title: str, subtitle: str) -> Image.Image:
     draw_bars(panel, means, [BLUE if place == best else BAR_COLOUR for place in range(len(means))])
     for place, (mean, deviation) in enumerate(zip(means.tolist(), deviations.tolist(), strict=True)):
         panel.canvas.rule(panel.point(place, mean - deviation), panel.point(place, mean + deviation), INK, 1)
-        across, height = panel.point(place, max(mean + deviation, 0))
-        note(canvas, across, height - 10, signed(mean), for_text(BLUE) if place == best else MUTED, "middle")
+        across, beyond = panel.point(place, mean - deviation if mean < 0 else mean + deviation)
+        words_at = beyond + (11 if mean < 0 else -10)
+        note(canvas, across, words_at, signed(mean), for_text(BLUE) if place == best else MUTED, "middle")
     panel.x_axis("class", ticks=[float(place) for place in range(len(means))])
     _write_figures(canvas, answer, TOP + 4)
     return canvas.finished()

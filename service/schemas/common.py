@@ -104,6 +104,15 @@ UnitChoice = Annotated[
 ]
 
 
+class PixelBox(BaseModel):
+    """Rows `top` to `bottom` and columns `left` to `right` of the image, `bottom` and `right` exclusive."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
 class ModelReference(BaseModel):
     """What made an answer: `sha256` is that of the weights."""
 

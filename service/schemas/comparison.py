@@ -4,7 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from service.schemas.common import AnalysisRequest, Answer, LayerName, ModelId, ModelReference, Schema, Seed, UnitChoice
+from service.schemas.common import (
+    AnalysisRequest,
+    Answer,
+    LayerName,
+    ModelId,
+    ModelReference,
+    PixelBox,
+    Schema,
+    Seed,
+    UnitChoice,
+)
 
 
 class ComparedSubject(Schema):
@@ -27,15 +37,6 @@ class CompareRequest(AnalysisRequest):
     starts: Annotated[int, Field(ge=1, le=256, description="Random starts of each search, the same for all.")] = 32
     steps: Annotated[int, Field(ge=1, le=2000, description="Steps of each search, not of training.")] = 200
     seed: Seed | None = None
-
-
-class PixelBox(BaseModel):
-    """A box of pixels, `bottom` and `right` exclusive."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
 
 
 class Extent(BaseModel):

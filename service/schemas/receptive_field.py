@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from models.analysis.receptive_field import FEWEST_SAMPLES, MOST_SAMPLES
-from service.schemas.common import AnalysisRequest, Answer, LayerName, Seed, UnitChoice
+from service.schemas.common import AnalysisRequest, Answer, LayerName, PixelBox, Seed, UnitChoice
 
 
 class ReceptiveFieldRequest(AnalysisRequest):
@@ -17,15 +17,6 @@ class ReceptiveFieldRequest(AnalysisRequest):
         4096, description="Images of Gaussian white noise; four times as many double the z-scores."
     )
     seed: Seed | None = None
-
-
-class PixelBox(BaseModel):
-    """Rows `top` to `bottom` and columns `left` to `right` of the image, the last two exclusive."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
 
 
 class PixelPlace(BaseModel):

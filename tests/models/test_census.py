@@ -13,6 +13,7 @@ from models.analysis.census import SPARSE_BELOW, census, class_means, sparseness
 from models.digit_net import LAYERS, DigitNet
 from models.digits import DigitSample
 from models.errors import InvalidAnalysis, UnknownLayer
+from tests.models.left_as_found import left_as_found
 
 COUNT = 200
 LABELS = torch.arange(COUNT) % 10
@@ -228,19 +229,10 @@ def test_layers_come_in_the_network_s_order_and_no_others(network, sample):
 
 
 def test_the_network_is_left_as_it_was_found(network, sample):
-    network.train()
-    weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    torch_state, numpy_state = torch.get_rng_state(), str(np.random.get_state(legacy=False))
-    with torch.no_grad():
-        first = census(network, sample)
-    assert census(network, sample) == first
-    assert network.training
-    for name, parameter in network.named_parameters():
-        assert torch.equal(parameter, weights[name])
-        assert parameter.requires_grad
-        assert parameter.grad is None
-    assert torch.equal(torch.get_rng_state(), torch_state)
-    assert str(np.random.get_state(legacy=False)) == numpy_state
+    with left_as_found(network):
+        with torch.no_grad():
+            first = census(network, sample)
+        assert census(network, sample) == first
 
 
 def test_digits_without_one_of_the_classes_are_refused():

@@ -17,6 +17,7 @@ from models.digits import Digits
 from models.errors import CorruptCheckpoint, DatasetUnavailable, InvalidAnalysis, UnknownLayer, UnknownUnit
 from models.training.digit_net import DigitNetTraining, DigitNetTrainingSettings
 from models.work import run
+from tests.models.left_as_found import left_as_found
 from tests.models.test_digit_net_training import easy_digits
 
 QUICK: dict[str, Any] = {"starts": 4, "steps": 40, "seed": 1}
@@ -367,17 +368,9 @@ def test_the_same_seed_gives_the_same_answer_and_another_does_not(network):
 
 
 def test_the_networks_and_the_global_generators_are_left_as_found(trained, easy):
-    network = trained.network.train()
-    before = weights_bytes(network)
-    network.zero_grad()
-    torch_state, numpy_state = torch.get_rng_state(), str(np.random.get_state(legacy=False))
-    with torch.no_grad():
+    trained.network.zero_grad()
+    with left_as_found(trained.network), torch.no_grad():
         compared({"one": trained}, Subject("one", "y", 2, 20), Subject("one", "y", 2), digits=easy, steps=3)
-    assert network.training
-    assert weights_bytes(network) == before
-    assert all(parameter.requires_grad and parameter.grad is None for parameter in network.parameters())
-    assert torch.equal(torch.get_rng_state(), torch_state)
-    assert str(np.random.get_state(legacy=False)) == numpy_state
 
 
 def test_a_state_of_another_comparison_is_refused(network):

@@ -7,6 +7,7 @@ from models.analysis.horizon import DELAYS_MS, horizon, predict
 from models.errors import InvalidTask
 from models.memory_lstm import Clamp, MemoryLSTM
 from models.memory_task import memory_trials_with_delay
+from tests.models.left_as_found import left_as_found
 from tests.models.planted import planted_memory
 
 
@@ -162,14 +163,9 @@ def test_many_trials_are_answered_in_blocks_as_they_are_at_once(monkeypatch, cla
 
 def test_the_network_is_left_as_it_was_found():
     network = MemoryLSTM.initialised(2, 0)
-    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    torch_state = torch.random.get_rng_state()
-    horizon(network, delays=[3], clamps=[Clamp("input", 0.5)])
-    horizon(network, delays=[3])
-    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
-    assert all(parameter.grad is None for parameter in network.parameters())
-    assert network.training
-    assert torch.equal(torch.random.get_rng_state(), torch_state)
+    with left_as_found(network):
+        horizon(network, delays=[3], clamps=[Clamp("input", 0.5)])
+        horizon(network, delays=[3])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from models.digit_net import LAYERS, PIXEL_MEAN, PIXEL_SD, DigitNet
 from models.digits import DigitSample
 from models.errors import InvalidAnalysis, UnknownLayer
 from models.units import Unit
+from tests.models.left_as_found import left_as_found
 
 COUNT = 200
 LABELS = torch.arange(COUNT) % 10
@@ -235,18 +236,9 @@ def test_digits_without_one_of_the_classes_are_refused(network, sample):
 
 
 def test_the_network_is_left_as_it_was_found_and_numbers_fit_json(network, sample):
-    network.train()
-    weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    torch_state, numpy_state = torch.get_rng_state(), str(np.random.get_state(legacy=False))
-    with torch.no_grad():
-        preparation = Preparation(network, sample, "l2", "mean")
-        told = [preparation.lesion(preparation.random_units(0.5, 0)), preparation.each()]
-    told.append(preparation.dose_curve(0.5, 2, 0))
+    with left_as_found(network):
+        with torch.no_grad():
+            preparation = Preparation(network, sample, "l2", "mean")
+            told = [preparation.lesion(preparation.random_units(0.5, 0)), preparation.each()]
+        told.append(preparation.dose_curve(0.5, 2, 0))
     assert json.loads(json.dumps(told, allow_nan=False)) == told
-    assert network.training
-    for name, parameter in network.named_parameters():
-        assert torch.equal(parameter, weights[name])
-        assert parameter.requires_grad
-        assert parameter.grad is None
-    assert torch.equal(torch.get_rng_state(), torch_state)
-    assert str(np.random.get_state(legacy=False)) == numpy_state

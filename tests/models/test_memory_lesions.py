@@ -10,6 +10,7 @@ from models.analysis.memory_lesions import lesions
 from models.checkpoints import load_weights
 from models.errors import InvalidTask
 from models.memory_lstm import GATES, WINDOWS, MemoryLSTM
+from tests.models.left_as_found import left_as_found
 from tests.models.planted import planted_memory
 
 ARTIFACTS = Path(__file__).resolve().parent.parent.parent / "artifacts"
@@ -166,13 +167,8 @@ def test_the_same_seed_gives_the_same_table_and_another_seed_another():
 
 def test_the_network_is_left_as_it_was_found():
     network = MemoryLSTM.initialised(2, 0)
-    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    torch_state = torch.random.get_rng_state()
-    lesions(network)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
-    assert all(parameter.grad is None and parameter.requires_grad for parameter in network.parameters())
-    assert network.training
-    assert torch.equal(torch.random.get_rng_state(), torch_state)
+    with left_as_found(network):
+        lesions(network)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from models.analysis.receptive_field import LEVEL, MOST_SAMPLES, THRESHOLD, meas
 from models.digit_net import LAYERS, PIXEL_MEAN, DigitNet
 from models.errors import InvalidAnalysis
 from models.units import Field, Unit
+from tests.models.left_as_found import left_as_found
 
 WHOLE = Field(0, 28, 0, 28)
 PIXELS = 28 * 28
@@ -169,14 +170,8 @@ def test_the_same_seed_gives_the_same_plain_numbers_and_another_does_not(network
 
 
 def test_the_network_and_the_global_generators_are_left_as_found(network):
-    network.train()
-    torch_state, numpy_state = torch.get_rng_state(), str(np.random.get_state(legacy=False))
-    receptive_field(network, Unit.of(LAYERS["l3"], 1), samples=300)
-    assert network.training
-    assert all(parameter.requires_grad and parameter.grad is None for parameter in network.parameters())
-    assert torch.is_grad_enabled()
-    assert torch.equal(torch.get_rng_state(), torch_state)
-    assert str(np.random.get_state(legacy=False)) == numpy_state
+    with left_as_found(network):
+        receptive_field(network, Unit.of(LAYERS["l3"], 1), samples=300)
 
 
 @pytest.mark.parametrize(("samples", "words"), [(10, "too few"), (MOST_SAMPLES + 1, "too many")])

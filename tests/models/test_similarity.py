@@ -11,6 +11,7 @@ from models.analysis.similarity import INPUT, dissimilarity, similarity, spearma
 from models.digit_net import LAYERS, DigitNet
 from models.digits import DigitSample
 from models.errors import UnknownLayer
+from tests.models.left_as_found import left_as_found
 
 PER_CLASS = 3
 LABELS = torch.arange(10).repeat_interleave(PER_CLASS)
@@ -146,16 +147,7 @@ def test_a_layer_that_there_is_not_is_refused(network, sample):
 
 
 def test_the_network_is_left_as_it_was_found(network, sample):
-    network.train()
-    weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    torch_state, numpy_state = torch.get_rng_state(), str(np.random.get_state(legacy=False))
-    with torch.no_grad():
-        first = similarity(network, sample)
-    assert similarity(network, sample) == first
-    assert network.training
-    for name, parameter in network.named_parameters():
-        assert torch.equal(parameter, weights[name])
-        assert parameter.requires_grad
-        assert parameter.grad is None
-    assert torch.equal(torch.get_rng_state(), torch_state)
-    assert str(np.random.get_state(legacy=False)) == numpy_state
+    with left_as_found(network):
+        with torch.no_grad():
+            first = similarity(network, sample)
+        assert similarity(network, sample) == first

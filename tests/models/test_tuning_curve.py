@@ -18,6 +18,7 @@ from models.digits import Digits
 from models.errors import DatasetUnavailable, InvalidAnalysis
 from models.stimuli import GREY, gratings
 from models.units import Field, Unit
+from tests.models.left_as_found import left_as_found
 
 WHOLE = Field(0, 28, 0, 28)
 STIMULI = ("class", "orientation", "spatial_frequency", "position", "size", "contrast")
@@ -352,16 +353,10 @@ def test_the_seed_decides_which_digits_are_shown(network, shades):
 
 
 def test_the_network_and_the_global_generators_are_left_as_found(network, shades):
-    network.train()
-    torch_state, numpy_state = torch.get_rng_state(), str(np.random.get_state(legacy=False))
-    for stimulus in STIMULI:
-        settings = TuningCurveSettings(stimulus, per_class=4 if stimulus == "class" else None)
-        tuning_curve(network, Unit.of(LAYERS["l3"], 1), settings, shades)
-    assert network.training
-    assert all(parameter.requires_grad and parameter.grad is None for parameter in network.parameters())
-    assert torch.is_grad_enabled()
-    assert torch.equal(torch.get_rng_state(), torch_state)
-    assert str(np.random.get_state(legacy=False)) == numpy_state
+    with left_as_found(network):
+        for stimulus in STIMULI:
+            settings = TuningCurveSettings(stimulus, per_class=4 if stimulus == "class" else None)
+            tuning_curve(network, Unit.of(LAYERS["l3"], 1), settings, shades)
 
 
 # What makes no sense

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,15 +18,6 @@ from tests.service_process import ROOT
 
 MEMORY = "memory-lstm"
 SHIPPED = ["digit-net", MEMORY]
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    url = f"sqlite:///{tmp_path / 'lab.db'}"
-    engine = database.connect(url)
-    database.prepare(url, engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

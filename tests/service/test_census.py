@@ -2,8 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,23 +10,14 @@ from PIL import Image
 
 from models.analysis import census as analysis
 from models.digit_net import LAYERS, DigitNet
-from models.digits import Digits, DigitSample
-from service import database
+from models.digits import DigitSample
 from service.lab import Lab
 from service.operations.census import census
 from service.rendering.census import layer_census
 from service.rendering.rendering import Rendering
 from service.schemas.census import CensusAnswer, CensusRequest
-from service.settings import Settings
 
-
-@pytest.fixture
-def lab(tmp_path: Path, digits: Digits) -> Iterator[Lab]:
-    settings = Settings(data=tmp_path)  # pyright: ignore[reportCallIssue]
-    engine = database.connect(settings.database_url)
-    database.prepare(settings.database_url, engine)
-    yield Lab(settings, engine)
-    engine.dispose()
+pytestmark = pytest.mark.usefixtures("digits")
 
 
 def asked(**fields: Any) -> CensusRequest:

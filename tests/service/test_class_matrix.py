@@ -2,8 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,6 @@ from pydantic import BaseModel
 from models.digits import Digits
 from models.errors import InvalidTraining, UnknownUnit
 from models.work import run
-from service import database
 from service.jobs.kinds import Kind
 from service.lab import Lab
 from service.operations.class_matrix import CLASS_MATRIX
@@ -23,16 +20,6 @@ from service.rendering.rendering import Rendering
 from service.rendering.tuning import preview_sheet
 from service.schemas.common import Schema
 from service.schemas.tuning import ClassMatrixRequest, ClassMatrixResult, TuneRequest, TuneResult
-from service.settings import Settings
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    settings = Settings(data=tmp_path)  # pyright: ignore[reportCallIssue]
-    engine = database.connect(settings.database_url)
-    database.prepare(settings.database_url, engine)
-    yield Lab(settings, engine)
-    engine.dispose()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from pydantic import ValidationError
 from models.digits import Digits
 from models.errors import DatasetUnavailable, InvalidAnalysis, LabError, UnknownUnit
 from models.work import run
-from service import database
 from service.errors import ServiceError, UnknownModel, WrongFamily
 from service.lab import Lab
 from service.operations.comparison import COMPARE
@@ -28,15 +27,6 @@ from tests.service_process import ROOT
 
 QUICK: dict[str, Any] = {"starts": 2, "steps": 3, "seed": 1}
 FIRST: dict[str, Any] = {"layer": "y", "unit": 0}
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    url = f"sqlite:///{tmp_path / 'lab.db'}"
-    engine = database.connect(url)
-    database.prepare(url, engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

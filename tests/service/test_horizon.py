@@ -2,8 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,24 +10,13 @@ from pydantic import ValidationError
 
 from models.analysis.horizon import DELAYS_MS
 from models.errors import InvalidAnalysis
-from service import database
 from service.errors import UnknownModel, WrongFamily
 from service.lab import Lab
 from service.operations.horizon import horizon
 from service.rendering.horizon import horizon as picture
 from service.schemas.horizon import HorizonAnswer, HorizonRequest
-from service.settings import Settings
 
 BOTH = ["memory-lstm-open", "memory-lstm"]
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    settings = Settings(data=tmp_path)  # pyright: ignore[reportCallIssue]
-    engine = database.connect(settings.database_url)
-    database.prepare(settings.database_url, engine)
-    yield Lab(settings, engine)
-    engine.dispose()
 
 
 def asked(**fields: Any) -> HorizonRequest:

@@ -2,32 +2,20 @@
 
 import io
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from models.digits import Digits
 from models.errors import InvalidAnalysis, UnknownUnit
-from service import database
 from service.lab import Lab
 from service.operations.lesion import lesion
 from service.rendering import lesion as figures
 from service.schemas.common import UnitPlace
 from service.schemas.lesion import LesionAnswer, LesionRequest
-from service.settings import Settings
 
-
-@pytest.fixture
-def lab(tmp_path: Path, digits: Digits) -> Iterator[Lab]:
-    settings = Settings(data=tmp_path)  # pyright: ignore[reportCallIssue]
-    engine = database.connect(settings.database_url)
-    database.prepare(settings.database_url, engine)
-    yield Lab(settings, engine)
-    engine.dispose()
+pytestmark = pytest.mark.usefixtures("digits")
 
 
 def asked(**fields: Any) -> LesionRequest:

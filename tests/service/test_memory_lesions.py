@@ -2,8 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,23 +10,12 @@ from PIL import Image
 from pydantic import ValidationError
 
 from models.errors import InvalidAnalysis
-from service import database
 from service.lab import Lab
 from service.operations.memory_lesions import lesions
 from service.rendering import palette
 from service.rendering.canvas import SCALE
 from service.rendering.memory_lesions import LABELS, MARGIN, R2_CELL, ROW, TOP
 from service.schemas.memory_lesions import MemoryLesionsAnswer, MemoryLesionsRequest
-from service.settings import Settings
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    settings = Settings(data=tmp_path)  # pyright: ignore[reportCallIssue]
-    engine = database.connect(settings.database_url)
-    database.prepare(settings.database_url, engine)
-    yield Lab(settings, engine)
-    engine.dispose()
 
 
 def asked(**fields: Any) -> MemoryLesionsRequest:

@@ -1,9 +1,8 @@
 """The quiz: what is hidden, and what guesses are told, for searches of a shipped network."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from models.digit_net import LAYERS
 from models.errors import UnknownUnit
 from models.work import run
-from service import database
 from service.errors import FailedJob, UnfinishedJob, UnknownJob
 from service.jobs.engine import Job
 from service.jobs.kinds import Kind
@@ -19,19 +17,9 @@ from service.lab import Lab
 from service.operations.quiz import QUIZ, judge
 from service.schemas.jobs import Status
 from service.schemas.tuning import QuizGuess, QuizRequest, QuizResult, QuizVerdict
-from service.settings import Settings
 
 KIND: Kind[Any, Any] = QUIZ
 SECRETS = ("unit", "label", "drive", "rank", "trace", "margin", "starts", "class_logits", "secret")
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    settings = Settings(data=tmp_path)  # pyright: ignore[reportCallIssue]
-    engine = database.connect(settings.database_url)
-    database.prepare(settings.database_url, engine)
-    yield Lab(settings, engine)
-    engine.dispose()
 
 
 def finished(lab: Lab, **fields: Any) -> Job:

@@ -2,8 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,21 +13,10 @@ from models.analysis import receptive_field as analysis
 from models.digit_net import LAYERS, DigitNet
 from models.errors import UnknownUnit
 from models.units import Unit
-from service import database
 from service.lab import Lab
 from service.operations.receptive_field import receptive_field
 from service.rendering import receptive_field as figures
 from service.schemas.receptive_field import ReceptiveFieldAnswer, ReceptiveFieldRequest
-from service.settings import Settings
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    settings = Settings(data=tmp_path)  # pyright: ignore[reportCallIssue]
-    engine = database.connect(settings.database_url)
-    database.prepare(settings.database_url, engine)
-    yield Lab(settings, engine)
-    engine.dispose()
 
 
 def asked(**fields: Any) -> ReceptiveFieldRequest:

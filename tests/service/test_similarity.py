@@ -2,8 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,22 +10,12 @@ from PIL import Image
 from pydantic import ValidationError
 
 from models.digit_net import LAYERS
-from models.digits import Digits
-from service import database
 from service.lab import Lab
 from service.operations.similarity import similarity
 from service.rendering import similarity as figures
 from service.schemas.similarity import SimilarityAnswer, SimilarityRequest
-from service.settings import Settings
 
-
-@pytest.fixture
-def lab(tmp_path: Path, digits: Digits) -> Iterator[Lab]:
-    settings = Settings(data=tmp_path)  # pyright: ignore[reportCallIssue]
-    engine = database.connect(settings.database_url)
-    database.prepare(settings.database_url, engine)
-    yield Lab(settings, engine)
-    engine.dispose()
+pytestmark = pytest.mark.usefixtures("digits")
 
 
 def asked(**fields: Any) -> SimilarityRequest:

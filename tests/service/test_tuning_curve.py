@@ -2,8 +2,6 @@
 
 import io
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,24 +14,13 @@ from models.digit_net import LAYERS, DigitNet
 from models.digits import Digits
 from models.errors import DatasetUnavailable, InvalidAnalysis, UnknownUnit
 from models.units import Unit
-from service import database
 from service.lab import Lab
 from service.operations.tuning_curve import tuning_curve
 from service.rendering import tuning_curve as figures
 from service.schemas.tuning_curve import TuningCurveAnswer, TuningCurveRequest
-from service.settings import Settings
 
 GRATINGS = ("orientation", "spatial_frequency", "size", "contrast")
 EVERY_STIMULUS = pytest.mark.parametrize("stimulus", ["class", "position", *GRATINGS])
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    settings = Settings(data=tmp_path)  # pyright: ignore[reportCallIssue]
-    engine = database.connect(settings.database_url)
-    database.prepare(settings.database_url, engine)
-    yield Lab(settings, engine)
-    engine.dispose()
 
 
 def asked(**fields: Any) -> TuningCurveRequest:
