@@ -17,7 +17,7 @@ RUN useradd --create-home patchclamp && mkdir /data && chown patchclamp /data
 USER patchclamp
 VOLUME /data
 
-ENV PATCHCLAMP_DATA=/data PATCHCLAMP_ARTIFACTS=/app/artifacts PATCHCLAMP_HOST=0.0.0.0
+ENV PATCHCLAMP_DATA=/data PATCHCLAMP_ARTIFACTS=/app/artifacts PATCHCLAMP_HOST=0.0.0.0 NUMBA_CACHE_DIR=/data/kernels
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
   CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]

@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PINNED := --constraint requirements.lock $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-ARTIFACTS := digit-net digit-net-best memory-lstm memory-lstm-open
+ARTIFACTS := digit-net digit-net-best memory-lstm memory-lstm-open memory-lstm-long
 
 .PHONY: serve test check bench openapi artifacts format lock clean
 

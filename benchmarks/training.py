@@ -1,4 +1,4 @@
-"""Training against the notebook's loops, the same recipe."""
+"""Training the digit network against the notebook's loop, the same recipe."""
 
 from pathlib import Path
 
@@ -6,7 +6,6 @@ from benchmarks import notebook
 from benchmarks.timing import Ratio, compare, seconds
 from models.digits import Digits
 from models.training.digit_net import DigitNetTraining, DigitNetTrainingSettings
-from models.training.memory_lstm import MemoryTraining, MemoryTrainingSettings
 from models.work import run
 
 
@@ -30,14 +29,3 @@ def _to_target(datasets: Path, digits: Digits, seeds: int) -> Ratio:
         ours += seconds(lambda settings=settings: run(DigitNetTraining(settings, digits)))
         peer += seconds(lambda seed=seed: notebook.train_cnn(datasets, 3000, target=0.95, seed=seed))
     return Ratio(f"CNN, from nothing to 95%, {seeds} seeds together", "notebook loop", ours, peer, promise=3)
-
-
-def memory_lstm() -> Ratio:
-    """500 steps of the one-unit LSTM, our measurement of horizon and family included."""
-    settings = MemoryTrainingSettings(seed=1, max_steps=500)
-    return compare(
-        "LSTM, one unit, 500 training steps",
-        lambda: run(MemoryTraining(settings)),
-        "notebook loop",
-        lambda: notebook.train_lstm(500),
-    )

@@ -65,9 +65,6 @@ def outcomes(digits: Digits, networks: int) -> list[Figure]:
         for layer in ("l3", "l4"):
             best = _best_drives(training.network, layer, starts=16)
             reach = best.maximum(_dataset_maxima(training.network, digits, layer))
-            reach = (
-                reach.maximum(_best_drives(training.network, layer, starts=32, seed=2)) if best.min() <= 0 else reach
-            )
             driven, drivable = driven + int((best > 0).sum()), drivable + int((reach > 0).sum())
     return [
         Figure(f"least best drive of ten outputs, {networks} networks", least, "x best digit", "at least 2"),

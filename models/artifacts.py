@@ -43,7 +43,9 @@ MEMORY_LSTMS: Mapping[str, MemoryTrainingSettings] = {
     # Shuts its input gate in the delay; trained past the notebook's 1e-4, at which it forgets after some 100 ms.
     "memory-lstm": MemoryTrainingSettings(seed=4, target_loss=1.5e-5),
     # Leaves the gate open with the candidate near zero, and forgets sooner.
-    "memory-lstm-open": MemoryTrainingSettings(seed=13),
+    "memory-lstm-open": MemoryTrainingSettings(seed=25),
+    # Shuts its gate so well that it remembers for seconds, a hundred times as long as any sequence it learned from.
+    "memory-lstm-long": MemoryTrainingSettings(seed=8, target_loss=3e-6, max_steps=40_000),
 }
 
 

@@ -1,1 +1,9 @@
-"""Compiled with numba, which takes a moment to import: nothing here may be imported before it is needed."""
+"""Compiled with numba, which takes a moment and 100 MB to import: nothing here may be imported before it is needed."""
+
+
+def warm() -> None:
+    """Makes all kernels ready: from numba's cache, or compiled, which takes some seconds, once on a machine."""
+    from models.kernels import memory_lstm, pooled_convolution
+
+    pooled_convolution.warm()
+    memory_lstm.warm()

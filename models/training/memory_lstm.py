@@ -1,31 +1,35 @@
 """Training of memory networks, one or many side by side, with the notebook's recipe and its ways to change it.
 
 Every network has its own seed, from which its first weights and the task of every step are drawn: it learns the same
-alone and in company, up to rounding.
+alone and in company. Steps are done by one of two engines: a compiled kernel, or torch, which is its reference.
 """
 
 import math
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.analysis.gates import gate_family
 from models.analysis.horizon import horizon
 from models.checkpoints import pack, unpack
 from models.errors import CorruptCheckpoint, InvalidTraining
-from models.memory_lstm import MemoryLSTM, fused_prediction, stacked_prediction
+from models.memory_lstm import MemoryLSTM, Weights, fused_prediction, stacked_prediction
 from models.memory_task import REPORT, SHORTEST_SEQUENCE, LossOn, Trials, chance_loss, memory_trials
 
 BLOCK_STEPS = 500
-LARGEST_SLICE_STEPS = 100
 AT_CHANCE = 0.9
 EASY_REPORT_MSE = 0.1 / 3
-_SLICE_TIME_STEPS_FUSED = 6000
-_SLICE_TIME_STEPS_STACKED = 800
+LARGEST_COMPILED = 32
+# What takes about a tenth of a second: trials x time steps x units x (units + 32) in the kernel; time steps in torch.
+_COMPILED_BUDGET = 200_000_000
+_FUSED_BUDGET = 6000
+_STACKED_BUDGET = 800
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class MemoryTrainingSettings:
 
     Attributes:
         seed: Network k of `networks` is drawn from `seed` + k.
-        hidden_size: Units, 1 to 32.
+        hidden_size: Units, 1 to 128; up to 32 they are trained by the compiled kernel, many times as fast.
         seq_len_min: Shortest sequence in ms, at least 3.
         seq_len_max: The longest sequence is 1 ms shorter.
         n_repeat: Sequences in a trial.
@@ -71,7 +75,7 @@ class MemoryTrainingSettings:
 
     def __post_init__(self) -> None:
         _check_range("seed", self.seed, 0, 2**63 - 64)
-        _check_range("hidden_size", self.hidden_size, 1, 32)
+        _check_range("hidden_size", self.hidden_size, 1, 128)
         _check_range("networks", self.networks, 1, 64)
         _check_range("seq_len_min", self.seq_len_min, SHORTEST_SEQUENCE, math.inf)
         for name in ("n_repeat", "batch_size", "max_steps"):
@@ -107,23 +111,14 @@ class MemoryTraining:
     def __init__(self, settings: MemoryTrainingSettings, device: torch.device | str = "cpu") -> None:
         self.settings = settings
         self.history: list[dict[str, Any]] = []
-        self._device = torch.device(device)
+        self._engine = engine(settings, torch.device(device))
         self._step = 0
         self._seconds = 0.0
         self._seeds = range(settings.seed, settings.seed + settings.networks)
         self._longest = [self._first_longest()] * settings.networks
         self._solved_at: list[int | None] = [None] * settings.networks
         self._judgements: list[dict[str, Any]] = []
-        drawn = [MemoryLSTM.initialised(settings.hidden_size, seed, settings.forget_bias) for seed in self._seeds]
-        stacks = zip(*(network.state_dict().items() for network in drawn), strict=True)
-        self._weights = {
-            named[0][0]: torch.stack([tensor for _, tensor in named]).to(self._device).requires_grad_()
-            for named in stacks
-        }
-        self._kept = {name: tensor.detach().clone() for name, tensor in self._weights.items()}
-        self._adam = torch.optim.Adam(list(self._weights.values()), lr=settings.learning_rate, fused=True)
-        self._loss_sums = torch.zeros(settings.networks, dtype=torch.float64, device=self._device)
-        self._report_error_sums = torch.zeros_like(self._loss_sums)
+        self._descent = Descent.initialised(settings, torch.device(device))
 
     @property
     def step(self) -> int:
@@ -157,10 +152,9 @@ class MemoryTraining:
     def networks(self) -> list[MemoryLSTM]:
         """The networks on the CPU: a solved one with the weights it was solved with, the others as they are now."""
         networks = []
-        for index, solved_at in enumerate(self._solved_at):
-            weights = self._weights if solved_at is None else self._kept
+        for weights in self._descent.weights.cpu():
             network = MemoryLSTM(self.settings.hidden_size)
-            network.load_state_dict({name: tensor[index].detach() for name, tensor in weights.items()})
+            network.load_state_dict(named(weights, self.settings.hidden_size))
             networks.append(network)
         return networks
 
@@ -189,13 +183,7 @@ class MemoryTraining:
 
     def state(self) -> bytes:
         """All that `restore` needs to go on from here."""
-        tensors = {"loss_sums": self._loss_sums, "report_error_sums": self._report_error_sums}
-        for name, weight in self._weights.items():
-            tensors[f"weights.{name}"] = weight
-            tensors[f"kept.{name}"] = self._kept[name]
-            for moment, value in self._adam.state[weight].items():
-                tensors[f"adam.{moment}.{name}"] = value
-        return pack(tensors, self._notes())
+        return pack(vars(self._descent), self._notes())
 
     def restore(self, state: bytes) -> None:
         """Goes back to where `state` was taken.
@@ -206,10 +194,10 @@ class MemoryTraining:
         tensors, notes = unpack(state)
         if notes.get("settings") != asdict(self.settings) or notes.keys() != self._notes().keys():
             raise CorruptCheckpoint("The saved state belongs to another training; start this one anew.")
-        try:
-            self._restore_tensors({name: tensor.to(self._device) for name, tensor in tensors.items()})
-        except (KeyError, RuntimeError) as error:
-            raise CorruptCheckpoint("The saved state lacks some of its tensors; start the training anew.") from error
+        if tensors.keys() != vars(self._descent).keys():
+            raise CorruptCheckpoint("The saved state lacks some of its tensors; start the training anew.")
+        for name, tensor in vars(self._descent).items():
+            tensor.copy_(tensors[name])
         self.history = notes["history"]
         self._step = notes["step"]
         self._seconds = notes["seconds"]
@@ -231,71 +219,23 @@ class MemoryTraining:
 
     def _train(self) -> None:
         begun = time.monotonic()
-        for _ in range(self._slice_steps()):
-            self._descend()
+        unsolved = [index for index, solved_at in enumerate(self._solved_at) if solved_at is None]
+        steps = range(self._step, self._step + self._slice_steps(len(unsolved)))
+        self._engine.descend(self._descent, unsolved, self._longest, steps)
+        self._step = steps.stop
         if self.settings.max_seconds is not None:
             self._seconds += time.monotonic() - begun
         if self._step % BLOCK_STEPS == 0 or self._is_trained:
             self._end_block()
 
-    def _slice_steps(self) -> int:
-        """Steps that take about 0.2 s, and lead neither beyond the end of a block nor that of training."""
-        time_steps = self.settings.n_repeat * (self.settings.seq_len_max - 1)
-        affordable = _SLICE_TIME_STEPS_FUSED if self.settings.networks == 1 else _SLICE_TIME_STEPS_STACKED
-        wanted = min(max(1, affordable // time_steps), LARGEST_SLICE_STEPS)
-        return min(wanted, BLOCK_STEPS - self._step % BLOCK_STEPS, self.settings.max_steps - self._step)
-
-    def _descend(self) -> None:
-        inputs, target, loss_share, report_share = self._batch()
-        squared_error = torch.square(self._prediction(inputs) - target)
-        losses = (squared_error * loss_share).sum(dim=(-2, -1))
-        self._adam.zero_grad()
-        losses.sum().backward()
-        self._adam.step()
-        self._loss_sums += losses.detach()
-        self._report_error_sums += (squared_error.detach() * report_share).sum(dim=(-2, -1))
-        self._step += 1
-
-    def _prediction(self, inputs: Tensor) -> Tensor:
-        if self.settings.networks > 1:
-            return stacked_prediction(self._weights, inputs)
-        alone = {name: weight[0] for name, weight in self._weights.items()}
-        return fused_prediction(alone, inputs[0]).unsqueeze(0)
-
-    def _batch(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Inputs, target, each step's share in the loss and in the report error of its network.
-
-        All begin with (network, trial, time). Shorter trials are padded at their end with steps that have no share.
-        """
-        batch = [self._draw(seed, longest) for seed, longest in zip(self._seeds, self._longest, strict=True)]
-        shape = (len(batch), self.settings.batch_size, max(trials.target.shape[1] for trials in batch))
-        inputs = np.zeros((*shape, 3), dtype=np.float32)
-        target, all_share = np.zeros((2, *shape), dtype=np.float32)
-        for index, trials in enumerate(batch):
-            duration = trials.target.shape[1]
-            inputs[index, :, :duration] = trials.inputs
-            target[index, :, :duration] = trials.target
-            all_share[index, :, :duration] = 1 / trials.target.size
-        report_share = inputs[..., REPORT] / (self.settings.batch_size * self.settings.n_repeat)
-        loss_share = report_share if self.settings.loss_on == "report" else all_share
-        inputs, target, loss_share, report_share = (
-            torch.from_numpy(array).to(self._device) for array in (inputs, target, loss_share, report_share)
-        )
-        return inputs, target, loss_share, report_share
-
-    def _draw(self, seed: int, longest: int) -> Trials:
-        generator = np.random.default_rng((seed, self._step))
-        return memory_trials(
-            seq_len=int(generator.integers(self.settings.seq_len_min, longest + 1)),
-            n_repeat=self.settings.n_repeat,
-            batch_size=self.settings.batch_size,
-            seed=generator,
-        )
+    def _slice_steps(self, networks: int) -> int:
+        """As many as fit a slice, but neither beyond the end of a block nor that of training."""
+        affordable = max(1, self._engine.affordable_steps(networks))
+        return min(affordable, BLOCK_STEPS - self._step % BLOCK_STEPS, self.settings.max_steps - self._step)
 
     def _end_block(self) -> None:
         steps = self._step % BLOCK_STEPS or BLOCK_STEPS
-        losses = (self._loss_sums / steps).tolist()
-        report_errors = (self._report_error_sums / steps).tolist()
+        losses, report_errors = (self._descent.error_sums.T / steps).tolist()
         chance_losses = [self._chance_loss(longest) for longest in self._longest]
         for index, solved_at in enumerate(self._solved_at):
             if solved_at is not None:
@@ -311,8 +251,7 @@ class MemoryTraining:
                 "chance_losses": chance_losses,
             }
         )
-        self._loss_sums.zero_()
-        self._report_error_sums.zero_()
+        self._descent.error_sums.zero_()
 
     def _promote(self, index: int, loss: float, report_error: float) -> None:
         """Notes that a network is solved, or lets it go on to longer sequences."""
@@ -322,8 +261,6 @@ class MemoryTraining:
                 self._longest[index] = min(math.ceil(1.5 * self._longest[index]), full_range)
         elif loss < self.settings.target_loss:
             self._solved_at[index] = self._step
-            for name, weight in self._weights.items():
-                self._kept[name][index] = weight[index].detach()
 
     def _chance_loss(self, longest: int) -> float:
         return chance_loss(range(self.settings.seq_len_min, longest + 1), self.settings.loss_on)
@@ -356,15 +293,176 @@ class MemoryTraining:
             "judgements": self._judgements,
         }
 
-    def _restore_tensors(self, tensors: dict[str, Tensor]) -> None:
-        with torch.no_grad():
-            for name, weight in self._weights.items():
-                weight.copy_(tensors[f"weights.{name}"])
-                self._kept[name].copy_(tensors[f"kept.{name}"])
-                moments = ("step", "exp_avg", "exp_avg_sq") if f"adam.step.{name}" in tensors else ()
-                self._adam.state[weight] = {moment: tensors[f"adam.{moment}.{name}"] for moment in moments}
-            self._loss_sums.copy_(tensors["loss_sums"])
-            self._report_error_sums.copy_(tensors["report_error_sums"])
+
+@dataclass
+class Descent:
+    """Networks on their way down the loss: all that a step of training changes.
+
+    Attributes:
+        weights: (network, parameter), float64, in the order of `MemoryLSTM.parameters()`.
+        exp_avg: Adam's running mean of gradients, as `weights`.
+        exp_avg_sq: That of their squares.
+        error_sums: (network, 2), float64: over the steps of the block so far, the loss and the mean squared error at
+            the report steps.
+    """
+
+    weights: Tensor
+    exp_avg: Tensor
+    exp_avg_sq: Tensor
+    error_sums: Tensor
+
+    @classmethod
+    def initialised(cls, settings: MemoryTrainingSettings, device: torch.device | str = "cpu") -> "Descent":
+        """Networks as they are drawn, before the first step."""
+        seeds = range(settings.seed, settings.seed + settings.networks)
+        drawn = [MemoryLSTM.initialised(settings.hidden_size, seed, settings.forget_bias) for seed in seeds]
+        vectors = [nn.utils.parameters_to_vector(network.parameters()) for network in drawn]
+        weights = torch.stack(vectors).detach().to(device, torch.float64)
+        error_sums = weights.new_zeros(settings.networks, 2)
+        return cls(weights, torch.zeros_like(weights), torch.zeros_like(weights), error_sums)
+
+
+class Engine(Protocol):
+    """Does steps of gradient descent; every engine comes to the same numbers, up to rounding."""
+
+    def affordable_steps(self, networks: int) -> int:
+        """How many steps of so many networks take about a tenth of a second."""
+        ...
+
+    def descend(self, descent: Descent, networks: Sequence[int], longest: Sequence[int], steps: range) -> None:
+        """Does `steps`, each on trials of its own, with some of the networks.
+
+        Args:
+            descent: Changed in place.
+            networks: Indices of those that go on.
+            longest: The longest sequence of every network, in ms.
+            steps: Numbers of the steps, counted from 0.
+        """
+        ...
+
+
+def engine(settings: MemoryTrainingSettings, device: torch.device) -> Engine:
+    """The kernel wherever it can be; torch for other devices and for more units."""
+    if device.type == "cpu" and settings.hidden_size <= LARGEST_COMPILED:
+        return CompiledEngine(settings)
+    return TorchEngine(settings, device)
+
+
+class CompiledEngine:
+    """Trains each network by itself, compiled."""
+
+    def __init__(self, settings: MemoryTrainingSettings) -> None:
+        from models.kernels.memory_lstm import descend  # brings numba, 0.3 s and 100 MB, to those alone who train
+
+        self._kernel = descend
+        self._settings = settings
+
+    def affordable_steps(self, networks: int) -> int:
+        """By the pace of one thread on a small machine."""
+        chosen = self._settings
+        time_steps = networks * chosen.batch_size * chosen.n_repeat * (chosen.seq_len_max - 1)
+        return _COMPILED_BUDGET // (time_steps * chosen.hidden_size * (chosen.hidden_size + 32))
+
+    def descend(self, descent: Descent, networks: Sequence[int], longest: Sequence[int], steps: range) -> None:
+        """Network by network, as many at a time as torch has threads."""
+        chosen = self._settings
+
+        def descend_one(network: int) -> None:
+            self._kernel(
+                descent.weights[network].numpy(),
+                descent.exp_avg[network].numpy(),
+                descent.exp_avg_sq[network].numpy(),
+                descent.error_sums[network].numpy(),
+                chosen.hidden_size,
+                chosen.seed + network,
+                steps.start,
+                len(steps),
+                chosen.seq_len_min,
+                longest[network],
+                chosen.n_repeat,
+                chosen.batch_size,
+                float(chosen.learning_rate),  # a whole number would be another type, and compiled anew
+                chosen.loss_on == "report",
+            )
+
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            list(threads.map(descend_one, networks))
+
+
+class TorchEngine:
+    """Trains by autograd, in `dtype`: in float32 torch is several times as fast."""
+
+    def __init__(
+        self, settings: MemoryTrainingSettings, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> None:
+        self._settings = settings
+        self._device = device
+        self._dtype = dtype
+
+    def affordable_steps(self, networks: int) -> int:
+        """By the pace of a small machine, which hardly depends on the number of units."""
+        time_steps = self._settings.n_repeat * (self._settings.seq_len_max - 1)
+        return (_FUSED_BUDGET if networks == 1 else _STACKED_BUDGET) // time_steps
+
+    def descend(self, descent: Descent, networks: Sequence[int], longest: Sequence[int], steps: range) -> None:
+        """All networks as one batch."""
+        index = torch.tensor(networks, device=self._device)
+        weights = descent.weights[index].requires_grad_()
+        averages = {"exp_avg": descent.exp_avg[index], "exp_avg_sq": descent.exp_avg_sq[index]}
+        adam = torch.optim.Adam([weights], lr=self._settings.learning_rate, fused=True)
+        adam.state[weights] = {"step": torch.tensor(float(steps.start), device=self._device), **averages}
+        for step in steps:
+            batch = [self._draw(network, longest[network], step) for network in networks]
+            inputs, target, loss_share, report_share = self._padded(batch)
+            squared_error = torch.square(self._prediction(weights.to(self._dtype), inputs) - target)
+            losses = (squared_error * loss_share).sum(dim=(-2, -1))
+            adam.zero_grad()
+            losses.sum().backward()
+            adam.step()
+            report_errors = (squared_error * report_share).sum(dim=(-2, -1))
+            descent.error_sums[index] += torch.stack([losses, report_errors], dim=-1).detach()
+        descent.weights[index] = weights.detach()
+        descent.exp_avg[index] = averages["exp_avg"]
+        descent.exp_avg_sq[index] = averages["exp_avg_sq"]
+
+    def _draw(self, network: int, longest: int, step: int) -> Trials:
+        generator = np.random.default_rng((self._settings.seed + network, step))
+        return memory_trials(
+            seq_len=int(generator.integers(self._settings.seq_len_min, longest + 1)),
+            n_repeat=self._settings.n_repeat,
+            batch_size=self._settings.batch_size,
+            seed=generator,
+        )
+
+    def _padded(self, batch: Sequence[Trials]) -> list[Tensor]:
+        """Inputs, target, each step's share in the loss and in the report error of its network.
+
+        All begin with (network, trial, time). Shorter trials are padded at their end with steps that have no share.
+        """
+        shape = (len(batch), self._settings.batch_size, max(trials.target.shape[1] for trials in batch))
+        inputs = np.zeros((*shape, 3))
+        target, all_share = np.zeros((2, *shape))
+        for index, trials in enumerate(batch):
+            duration = trials.target.shape[1]
+            inputs[index, :, :duration] = trials.inputs
+            target[index, :, :duration] = trials.target
+            all_share[index, :, :duration] = 1 / trials.target.size
+        report_share = inputs[..., REPORT] / (self._settings.batch_size * self._settings.n_repeat)
+        loss_share = report_share if self._settings.loss_on == "report" else all_share
+        arrays = (inputs, target, loss_share, report_share)
+        return [torch.from_numpy(array).to(self._device, self._dtype) for array in arrays]
+
+    def _prediction(self, weights: Tensor, inputs: Tensor) -> Tensor:
+        if len(weights) > 1:
+            return stacked_prediction(named(weights, self._settings.hidden_size), inputs)
+        return fused_prediction(named(weights[0], self._settings.hidden_size), inputs[0]).unsqueeze(0)
+
+
+def named(weights: Tensor, hidden_size: int) -> Weights:
+    """The parameters of a network by name, as views of `weights` (parameter) or (network, parameter)."""
+    shapes = {name: parameter.shape for name, parameter in MemoryLSTM(hidden_size).named_parameters()}
+    parts = weights.split([shape.numel() for shape in shapes.values()], dim=-1)
+    return {name: part.unflatten(-1, shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
 
 
 def _check_range(name: str, value: int, lowest: int, highest: float) -> None:

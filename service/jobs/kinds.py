@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
+from pydantic import BaseModel
 from torch import nn
 
 from models.checkpoints import weights_bytes, weights_sha256
 from models.work import Work
 from service.lab import Lab
 from service.rendering.rendering import Rendering
-from service.schemas.common import Answer, Schema
+from service.schemas.common import Schema
 
 Request = TypeVar("Request", bound=Schema)
 Doing = TypeVar("Doing", bound=Work)
@@ -70,7 +71,7 @@ class Kind(Generic[Request, Doing]):
 
     name: str
     schema: type[Request]
-    answer: type[Answer]
+    answer: type[BaseModel]
     settle: Callable[[Request, Lab], Request]
     begin: Callable[[Request, Lab], Doing]
     finish: Callable[[Request, Doing, Lab, str], Outcome]

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 import torch
 from dbos import DBOS, DBOSConfig
 
+from models import kernels
 from models.errors import LabError
 from models.work import Work
 from service import database
@@ -54,10 +55,19 @@ def run_worker(settings: Settings, kinds: Mapping[str, Kind[Any, Any]], worker_i
     worker.launch()
     lease.start()
     log.info("worker %s is ready", worker_id)
+    threading.Thread(target=_warm_kernels, daemon=True).start()
     stop.wait()
     DBOS.destroy(workflow_completion_timeout_sec=0)
     lease.release()
     os._exit(0)  # a slice may still be computing; its job goes on elsewhere from the last saved state
+
+
+def _warm_kernels() -> None:
+    """So that no job waits for the compiler; where nothing can be kept or compiled the job itself tells why."""
+    try:
+        kernels.warm()
+    except Exception:
+        log.exception("the kernels are not ready")
 
 
 class Worker:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from service.jobs.kinds import Kind
-from service.operations import class_matrix, cnn_training, comparison, lstm_training, quiz, tuning
+from service.operations import class_matrix, cnn_training, comparison, lstm_training, memory_comparison, quiz, tuning
 
 KINDS: dict[str, Kind[Any, Any]] = {
     kind.name: kind
@@ -14,5 +14,6 @@ KINDS: dict[str, Kind[Any, Any]] = {
         comparison.COMPARE,
         cnn_training.TRAIN,
         lstm_training.TRAIN,
+        memory_comparison.COMPARE,
     )
 }

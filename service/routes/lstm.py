@@ -1,4 +1,4 @@
-"""The memory network: its task, simulation, gates, horizon, lesions, training."""
+"""The memory network: its task, simulation, gates, horizon, lesions, training, comparison."""
 
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from service.openapi import accepts
 from service.operations import horizon as horizons
 from service.operations import lstm, memory_lesions
 from service.operations.lstm_training import TRAIN
+from service.operations.memory_comparison import COMPARE
 from service.routes.access import LabOfProcess, pictured
 from service.routes.jobs import Submission, job_responses
 from service.schemas.horizon import HorizonAnswer, HorizonRequest
@@ -21,6 +22,7 @@ from service.schemas.lstm import (
     TaskAnswer,
     TaskRequest,
 )
+from service.schemas.memory_comparison import MemoryCompareRequest
 from service.schemas.memory_lesions import MemoryLesionsAnswer, MemoryLesionsRequest
 
 router = APIRouter(prefix="/lstm", tags=["memory network"])
@@ -100,3 +102,26 @@ async def train(
 ) -> Response:
     """Train memory networks, one or many side by side, as a job."""
     return await submission.of(TRAIN, request)
+
+
+@router.post(
+    "/compare",
+    status_code=202,
+    responses=job_responses(400, 413, 415),
+    openapi_extra=accepts(
+        MemoryCompareRequest,
+        {
+            "settings": [
+                {"name": "lab's recipe"},
+                {"name": "longer delays", "seq_len_max": 50},
+                {"name": "four units", "hidden_size": 4},
+            ],
+            "seed": 1,
+        },
+    ),
+)
+async def compare(
+    submission: Submission, request: Annotated[MemoryCompareRequest, json_body(MemoryCompareRequest)]
+) -> Response:
+    """Train the same seeds under several settings, as a job, and compare how long they remember."""
+    return await submission.of(COMPARE, request)

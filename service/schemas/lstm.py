@@ -200,8 +200,8 @@ class GatesAnswer(SimulateAnswer):
     roles: GateRoles = Field(description="Of the reporting unit.")
 
 
-class MemoryTrainRequest(Schema):
-    """The lab's recipe, or a variation of it."""
+class MemoryOptions(Schema):
+    """What can be changed in the data, in the architecture and in the training."""
 
     hidden_size: Annotated[int, Field(ge=1, le=32)] = 1
     seq_len_min: Annotated[int, Field(ge=4, le=1000)] = 5
@@ -209,12 +209,17 @@ class MemoryTrainRequest(Schema):
     n_repeat: Annotated[int, Field(ge=1, le=20)] = 3
     batch_size: Annotated[int, Field(ge=1, le=256)] = 16
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
-    target_loss: Annotated[float, Field(gt=0, le=1)] = 1e-4
-    max_steps: Annotated[int, Field(ge=1, le=100_000)] = 20_000
-    networks: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Trained side by side, one seed each.")
     forget_bias: Annotated[float, Field(ge=-10, le=10)] | None = None
     loss_on: Literal["all", "report"] = "all"
     curriculum: bool = False
+
+
+class MemoryTrainRequest(MemoryOptions):
+    """The lab's recipe, or a variation of it."""
+
+    target_loss: Annotated[float, Field(gt=0, le=1)] = 1e-4
+    max_steps: Annotated[int, Field(ge=1, le=100_000)] = 20_000
+    networks: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Trained side by side, one seed each.")
     max_seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
     seed: Seed | None = None
     name: Annotated[str, Field(min_length=1, max_length=80)] | None = None

@@ -268,7 +268,8 @@ def test_the_same_training_with_the_same_seed_gives_the_same_weights(client: htt
 
 def test_a_cancelled_training_leaves_no_model(client: httpx.Client) -> None:
     before = client.get("/models").json()
-    job = client.post("/lstm/train", json={"target_loss": 1e-9, "seed": 3}).json()
+    body = {"target_loss": 1e-9, "max_steps": 50_000, "hidden_size": 16, "networks": 8, "seed": 3}
+    job = client.post("/lstm/train", json=body).json()
     until(lambda: client.get(f"/jobs/{job['id']}").json()["progress"]["step"] > 0)
     client.post(f"/jobs/{job['id']}/cancel")
     assert client.get("/models").json() == before

@@ -25,6 +25,11 @@ QUICK_JOBS: dict[str, dict[str, Any]] = {
     "/cnn/compare": {"subjects": [{"layer": "y", "unit": 3}, {"layer": "l1", "unit": 90, "step": 1}], **QUICK_SEARCH},
     "/cnn/train": QUICK_TRAINING,
     "/lstm/train": QUICK_TRAINING,
+    "/lstm/compare": {
+        "settings": [{"name": "one"}, {"name": "two", "hidden_size": 2}],
+        "networks": 2,
+        **QUICK_TRAINING,
+    },
 }
 SAMPLE = {"sample": {"split": "test", "index": 7}}
 
@@ -104,7 +109,10 @@ def test_the_document_knows_every_path_of_the_contract() -> None:
             for name in ("predict", "activations", "tune", "train", "class-matrix", "quiz", "compare")
         ),
         *(("post", f"/cnn/{name}") for name in ("census", "lesion", "similarity", "tuning-curve", "receptive-field")),
-        *(("post", f"/lstm/{name}") for name in ("task", "simulate", "gates", "horizon", "lesions", "train")),
+        *(
+            ("post", f"/lstm/{name}")
+            for name in ("task", "simulate", "gates", "horizon", "lesions", "train", "compare")
+        ),
         *(("get", path) for path in ("/digits", "/digits/{split}/{index}", "/livez", "/readyz", "/jobs", "/models")),
         *(("get", f"/jobs/{{job_id}}{rest}") for rest in ("", "/events", "/result")),
         *(("get", f"/models/{{model_id}}{rest}") for rest in ("", "/weights")),

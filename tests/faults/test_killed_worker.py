@@ -17,7 +17,10 @@ from tests.postgresql import cluster
 from tests.service_process import Service, await_ready, serving
 
 DIGIT_TRAINING = ("/cnn/train", {"target_accuracy": 1.0, "max_steps": 2500, "seed": 11})
-MEMORY_TRAINING = ("/lstm/train", {"target_loss": 1e-9, "max_steps": 2000, "seed": 11})
+MEMORY_TRAINING = (
+    "/lstm/train",
+    {"target_loss": 1e-9, "max_steps": 20_000, "hidden_size": 8, "networks": 4, "seed": 11},
+)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

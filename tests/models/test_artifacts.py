@@ -66,6 +66,10 @@ def test_the_two_memory_networks_are_of_different_families_and_the_closed_one_re
     assert closed["horizon_ms"] >= 500 > opened["horizon_ms"]
 
 
+def test_the_long_memory_lasts_beyond_a_second() -> None:
+    assert horizon(memory_lstm("memory-lstm-long"), delays=[1000, 2000, 3000])["horizon_ms"] >= 2000
+
+
 def test_making_an_artifact_writes_weights_that_its_card_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from models import artifacts
     from models.training.memory_lstm import MemoryTrainingSettings

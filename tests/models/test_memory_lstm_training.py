@@ -9,8 +9,15 @@ from models.checkpoints import weights_bytes
 from models.errors import CorruptCheckpoint, InvalidTraining
 from models.memory_lstm import MemoryLSTM
 from models.memory_task import chance_loss, memory_trials
-from models.training.memory_lstm import MemoryTraining, MemoryTrainingSettings
+from models.training import memory_lstm
+from models.training.memory_lstm import BLOCK_STEPS, MemoryTraining, MemoryTrainingSettings
 from models.work import run
+
+
+@pytest.fixture
+def short_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiled slice of some dozen steps, where one usually reaches the end of its block."""
+    monkeypatch.setattr(memory_lstm, "_COMPILED_BUDGET", 1_000_000)
 
 
 def finished(**settings) -> MemoryTraining:
@@ -21,25 +28,32 @@ def finished(**settings) -> MemoryTraining:
 
 def test_a_step_is_adam_on_the_mean_squared_error_of_the_notebooks_task():
     training = finished(seed=4, max_steps=20)
-    network = MemoryLSTM.initialised(1, seed=4)
+    network = MemoryLSTM.initialised(1, seed=4).double()
     adam = torch.optim.Adam(network.parameters(), lr=0.01)
     for step in range(20):
         generator = np.random.default_rng((4, step))
         trials = memory_trials(seq_len=int(generator.integers(5, 20)), n_repeat=3, batch_size=16, seed=generator)
-        loss = nn.functional.mse_loss(network(torch.from_numpy(trials.inputs)), torch.from_numpy(trials.target))
+        predicted, target = network(torch.from_numpy(trials.inputs).double()), torch.from_numpy(trials.target).double()
+        loss = nn.functional.mse_loss(predicted, target)
         adam.zero_grad()
         loss.backward()
         adam.step()
     for name, tensor in training.networks()[0].state_dict().items():
-        torch.testing.assert_close(tensor, network.state_dict()[name], rtol=0, atol=1e-5)
+        torch.testing.assert_close(tensor, network.state_dict()[name].float(), rtol=0, atol=1e-6)
 
 
-def test_a_network_learns_the_same_alone_and_in_company():
-    company = finished(seed=6, networks=3, max_steps=40)
+@pytest.mark.parametrize(("hidden_size", "rounding"), [(1, 0), (33, 1e-4)])
+def test_a_network_learns_the_same_alone_and_in_company(hidden_size, rounding):
+    company = finished(seed=6, networks=3, max_steps=20, hidden_size=hidden_size)
     for index, network in enumerate(company.networks()):
-        alone = finished(seed=6 + index, max_steps=40).networks()[0]
+        alone = finished(seed=6 + index, max_steps=20, hidden_size=hidden_size).networks()[0]
         for name, tensor in network.state_dict().items():
-            torch.testing.assert_close(tensor, alone.state_dict()[name], rtol=0, atol=1e-4)
+            torch.testing.assert_close(tensor, alone.state_dict()[name], rtol=0, atol=rounding)
+
+
+def test_more_units_than_the_kernel_takes_are_trained_by_torch_and_learn_too():
+    (entry,) = finished(seed=1, hidden_size=33, max_steps=150).history
+    assert entry["losses"][0] < 0.8 * entry["chance_loss"]
 
 
 def test_learning_leaves_chance_behind():
@@ -81,13 +95,16 @@ def test_training_ends_when_every_network_is_solved():
 
 
 def test_training_ends_when_its_seconds_are_used_up():
-    training = finished(seed=0, max_seconds=1e-3)
-    assert 0 < training.step <= 100
+    training = finished(seed=0, max_seconds=1e-6)
+    assert 0 < training.step <= BLOCK_STEPS
     assert len(training.history) == 1
     assert training.report()["networks"][0]["solved_at"] is None
 
 
-@pytest.mark.parametrize("settings", [{}, {"networks": 3}, {"networks": 2, "curriculum": True, "hidden_size": 2}])
+@pytest.mark.usefixtures("short_slices")
+@pytest.mark.parametrize(
+    "settings", [{}, {"networks": 3}, {"networks": 2, "curriculum": True, "hidden_size": 2}, {"hidden_size": 33}]
+)
 def test_saved_and_restored_anywhere_it_ends_with_the_same_bits(settings):
     chosen = MemoryTrainingSettings(seed=3, max_steps=120, n_repeat=2, **settings)
     through = MemoryTraining(chosen)
@@ -104,6 +121,7 @@ def test_saved_and_restored_anywhere_it_ends_with_the_same_bits(settings):
     assert interrupted.report() == through.report()
 
 
+@pytest.mark.usefixtures("short_slices")
 def test_a_block_that_was_cut_by_a_restore_has_the_same_mean():
     chosen = MemoryTrainingSettings(seed=3, max_steps=500)
     half = MemoryTraining(chosen)
@@ -113,6 +131,14 @@ def test_a_block_that_was_cut_by_a_restore_has_the_same_mean():
     resumed.restore(half.state())
     run(resumed)
     assert resumed.history == finished(seed=3, max_steps=500).history
+
+
+def test_the_length_of_a_slice_changes_no_bit(monkeypatch):
+    settings = {"seed": 3, "networks": 2, "max_steps": 600}
+    by_blocks = finished(**settings)
+    monkeypatch.setattr(memory_lstm, "_COMPILED_BUDGET", 1)
+    by_steps = finished(**settings)
+    assert by_steps.state() == by_blocks.state()
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
@@ -161,6 +187,7 @@ def test_the_report_is_ready_for_json_and_names_the_best():
     assert {network["family"] for network in report["networks"]} <= {"closed", "open"}
 
 
+@pytest.mark.usefixtures("short_slices")
 def test_metrics_are_silent_until_the_first_block_is_done():
     training = MemoryTraining(MemoryTrainingSettings(seed=0, max_steps=600))
     assert training.metrics == {"loss": None, "chance_loss": None, "solved": 0}
@@ -175,7 +202,7 @@ def test_metrics_are_silent_until_the_first_block_is_done():
     ("settings", "pointer"),
     [
         ({"seed": -1}, "/seed"),
-        ({"hidden_size": 33}, "/hidden_size"),
+        ({"hidden_size": 129}, "/hidden_size"),
         ({"networks": 65}, "/networks"),
         ({"seq_len_min": 2}, "/seq_len_min"),
         ({"seq_len_max": 5}, "/seq_len_max"),

@@ -1,0 +1,104 @@
+"""Training of the memory network against the notebook's loop and against `torch.nn.LSTM`, and many against one."""
+
+from statistics import median
+
+import numpy as np
+import torch
+from torch import nn, optim
+
+from benchmarks import notebook
+from benchmarks.timing import Ratio, compare, seconds
+from models.kernels.memory_lstm import warm
+from models.training.memory_lstm import MemoryTraining, MemoryTrainingSettings
+from models.work import run
+
+STEPS = 1000
+
+
+def memory(seeds: int = 15) -> list[Ratio]:
+    """All of it, with one thread but for the last line."""
+    warm()
+    return [per_step_to_the_notebook(), per_step_to_torch(), to_target(seeds), side_by_side(), two_threads()]
+
+
+def per_step_to_the_notebook() -> Ratio:
+    """One unit, 1,000 steps of the notebook's recipe."""
+    return compare(
+        "LSTM, one unit, 1,000 training steps",
+        lambda: _train(networks=1),
+        "notebook loop",
+        lambda: notebook.train_lstm(STEPS),
+        promise=50,
+    )
+
+
+def per_step_to_torch() -> Ratio:
+    """The same against torch's fused LSTM in an otherwise equal loop."""
+    return compare(
+        "LSTM, one unit, 1,000 training steps",
+        lambda: _train(networks=1),
+        "torch.nn.LSTM",
+        lambda: _train_with_torch(STEPS),
+        promise=8,
+    )
+
+
+def to_target(seeds: int) -> Ratio:
+    """From nothing to a loss under 1e-4, horizon and family measured: the median seed.
+
+    The notebook's loop is timed over 1,000 steps, and told per step times those that the median seed took.
+    """
+    trainings = [MemoryTraining(MemoryTrainingSettings(seed=seed)) for seed in range(1, seeds + 1)]
+    ours = [seconds(lambda training=training: run(training)) for training in trainings]
+    steps = round(median(training.step for training in trainings))
+    peer = seconds(lambda: notebook.train_lstm(STEPS)) * steps / STEPS
+    claim = f"LSTM, from nothing to 1e-4, median of {seeds} seeds"
+    return Ratio(claim, f"notebook loop, scaled to {steps} steps", median(ours), peer, promise=40)
+
+
+def side_by_side() -> Ratio:
+    """16 networks in one training against one network 16 times."""
+    return compare(
+        "LSTM, 16 networks side by side, 1,000 steps",
+        lambda: _train(networks=16),
+        "one network, 16 times",
+        lambda: [_train(networks=1) for _ in range(16)],
+        promise=1,
+    )
+
+
+def two_threads() -> Ratio:
+    """16 networks on two threads against the same on one."""
+    threads = torch.get_num_threads()
+    try:
+        return compare(
+            "LSTM, 16 networks on two threads, 1,000 steps",
+            lambda: _train(networks=16, threads=2),
+            "on one thread",
+            lambda: _train(networks=16, threads=1),
+            promise=1,
+        )
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _train(networks: int, threads: int = 1) -> None:
+    torch.set_num_threads(threads)
+    training = MemoryTraining(MemoryTrainingSettings(seed=1, networks=networks, max_steps=STEPS))
+    while training.step < STEPS:
+        training.advance()
+
+
+def _train_with_torch(steps: int) -> None:
+    """The notebook's loop with torch's LSTM in the place of its own."""
+    lstm, readout = nn.LSTM(3, 1), nn.Linear(1, 1)
+    optimizer = optim.Adam([*lstm.parameters(), *readout.parameters()], lr=0.01)
+    criterion = nn.MSELoss()
+    for _ in range(steps):
+        inputs, labels = notebook.memory_task(np.random.randint(5, 20), batch_size=16, n_repeat=3)
+        optimizer.zero_grad()
+        output = readout(lstm(torch.from_numpy(inputs).type(torch.float))[0])
+        loss = criterion(output, torch.from_numpy(labels).type(torch.float))
+        loss.backward()
+        optimizer.step()
+        loss.item()
