@@ -11,6 +11,8 @@ Names of tensor axes, used in every docstring below this package:
     time      steps of 1 ms
     sequence  repetitions of memorize-and-report within one trial
     network   networks trained side by side
+    coordinate   numbers of a memory's state: the outputs of all units, then their cells
+    point     states at which a memory rests, or nearly so
 
 Pixels run from 0 (paper) to 1 (ink). Tensors are float32 unless a docstring says otherwise.
 """

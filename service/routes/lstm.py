@@ -1,4 +1,4 @@
-"""The memory network: its task, simulation, gates, horizon, lesions, training, comparison."""
+"""The memory network: its task, simulation, gates, horizon, lesions, state space, training, comparison."""
 
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from service.bodies import json_body
 from service.openapi import accepts
 from service.operations import horizon as horizons
 from service.operations import lstm, memory_lesions
+from service.operations import state_space as state_spaces
 from service.operations.lstm_training import TRAIN
 from service.operations.memory_comparison import COMPARE
 from service.routes.access import LabOfProcess, pictured
@@ -24,6 +25,7 @@ from service.schemas.lstm import (
 )
 from service.schemas.memory_comparison import MemoryCompareRequest
 from service.schemas.memory_lesions import MemoryLesionsAnswer, MemoryLesionsRequest
+from service.schemas.state_space import StateSpaceAnswer, StateSpaceRequest
 
 router = APIRouter(prefix="/lstm", tags=["memory network"])
 
@@ -88,6 +90,19 @@ def lesions(
 ) -> Response:
     """Hold every gate at every value in every window and see what is lost."""
     answered = memory_lesions.lesions(request, lab)
+    return reply.answer(answered.result, answered.renderings)
+
+
+@router.post(
+    "/state-space",
+    responses=pictured(StateSpaceAnswer, 400, 404, 413, 415),
+    openapi_extra=accepts(StateSpaceRequest, {"delay": 50, "seed": 1}),
+)
+def state_space(
+    reply: Replies, lab: LabOfProcess, request: Annotated[StateSpaceRequest, json_body(StateSpaceRequest)]
+) -> Response:
+    """Follow the state through the task, and find where it rests, how it drifts and what carries the value."""
+    answered = state_spaces.state_space(request, lab)
     return reply.answer(answered.result, answered.renderings)
 
 

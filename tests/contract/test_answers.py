@@ -23,6 +23,7 @@ ANALYSES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "/lstm/gates": ({"seed": 1}, ["gates", "aligned", "trial", "scatter"]),
     "/lstm/horizon": ({"seed": 1}, ["horizon"]),
     "/lstm/lesions": ({"seed": 1}, ["lesions"]),
+    "/lstm/state-space": ({"seed": 1}, ["trajectories", "eigenvalues"]),
 }
 EVERY_ANALYSIS = pytest.mark.parametrize(
     ("path", "body", "names"), [(path, *each) for path, each in ANALYSES.items()], ids=ANALYSES

@@ -186,7 +186,9 @@ def test_the_answer_of_the_digit_network_is_as_documented(
     holds(response, "post", path)
 
 
-@pytest.mark.parametrize("path", ["/lstm/task", "/lstm/simulate", "/lstm/gates", "/lstm/horizon", "/lstm/lesions"])
+@pytest.mark.parametrize(
+    "path", ["/lstm/task", "/lstm/simulate", "/lstm/gates", "/lstm/horizon", "/lstm/lesions", "/lstm/state-space"]
+)
 @pytest.mark.parametrize("query", ["", "?renderings=none"])
 def test_the_answer_of_the_memory_network_is_as_documented(client: httpx.Client, path: str, query: str) -> None:
     response = client.post(f"{path}{query}", json={"seed": 1})
