@@ -7,8 +7,9 @@ from torch import Tensor
 from benchmarks import notebook
 from benchmarks.timing import Figure, Ratio, compare, seconds
 from models.analysis.activity import record
-from models.analysis.tuning import Tuning, TuningSettings
+from models.analysis.tuning import Tuning
 from models.analysis.tuning_report import SAMPLES
+from models.analysis.tuning_settings import TuningSettings
 from models.digit_net import LAYERS, DigitNet
 from models.digits import Digits
 from models.training.digit_net import DigitNetTraining, DigitNetTrainingSettings

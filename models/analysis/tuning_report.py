@@ -7,7 +7,8 @@ from torch import Tensor
 
 from models.analysis.activity import predict, record
 from models.analysis.image_statistics import image_statistics
-from models.analysis.tuning import Found, Tuning, transforms_at
+from models.analysis.tuning import Found, Tuning
+from models.analysis.tuning_settings import transforms_at
 from models.digit_net import DigitNet, Layer, Response
 from models.digits import Digits
 from models.units import Unit

@@ -1,8 +1,9 @@
 """A 3x3 convolution with 2x2 max pooling for one CPU core, with its gradient.
 
 torch's convolutions are quick; its pooling and its gradient for one-channel images are not. For 64 images and the first
-layer, on an AVX-512 core, pooling takes 1.2 ms beside 0.2 ms of convolution, compiled 0.04 ms; the images' gradient takes
-3.4 ms, as a convolution with the kernels turned round 0.4 ms. Forward, the numbers are torch's own, bit for bit.
+layer, on an AVX-512 core, pooling takes 1.2 ms beside 0.2 ms of convolution, compiled 0.04 ms; the gradient of the
+images takes 3.4 ms, as a convolution with the kernels turned round 0.4 ms. Forward, the numbers are torch's own, bit
+for bit.
 """
 
 from typing import Any

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.analysis.class_matrix import class_matrix
-from models.analysis.tuning import Tuning, TuningSettings
+from models.analysis.tuning import Tuning
+from models.analysis.tuning_settings import TuningSettings
 from models.digit_net import DigitNet
 from service.jobs.kinds import Kind, Outcome
 from service.lab import Lab

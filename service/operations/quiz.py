@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 
-from models.analysis.tuning import Tuning, TuningSettings
+from models.analysis.tuning import Tuning
 from models.analysis.tuning_report import report
+from models.analysis.tuning_settings import TuningSettings
 from models.digit_net import LAYERS, DigitNet
 from models.errors import UnknownUnit
 from models.units import Unit

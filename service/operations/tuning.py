@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from models.analysis.tuning import Tuning, TuningSettings
+from models.analysis.tuning import Tuning
 from models.analysis.tuning_report import report
+from models.analysis.tuning_settings import TuningSettings
 from models.digit_net import LAYERS, DigitNet
 from service.jobs.kinds import Kind, Outcome
 from service.lab import Lab

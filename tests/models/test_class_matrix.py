@@ -8,7 +8,8 @@ import torch
 
 from models.analysis.activity import predict
 from models.analysis.class_matrix import class_matrix, likeness
-from models.analysis.tuning import Tuning, TuningSettings
+from models.analysis.tuning import Tuning
+from models.analysis.tuning_settings import TuningSettings
 from models.digit_net import DigitNet
 from models.digits import Digits
 from models.work import run

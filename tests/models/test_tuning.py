@@ -11,8 +11,9 @@ from torch import Tensor
 
 from models.analysis.activity import describe_layer, predict
 from models.analysis.image_statistics import image_statistics
-from models.analysis.tuning import IMAGES_AT_MOST, STALL_STEPS, Tuning, TuningSettings
+from models.analysis.tuning import STALL_STEPS, Tuning
 from models.analysis.tuning_report import report
+from models.analysis.tuning_settings import IMAGES_AT_MOST, TuningSettings
 from models.checkpoints import load_weights
 from models.digit_net import LAYERS, DigitNet
 from models.digits import Digits

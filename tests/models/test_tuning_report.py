@@ -9,8 +9,9 @@ import torch
 
 from models.analysis.activity import predict
 from models.analysis.image_statistics import image_statistics
-from models.analysis.tuning import Tuning, TuningSettings
+from models.analysis.tuning import Tuning
 from models.analysis.tuning_report import NEIGHBOURS, class_means, report
+from models.analysis.tuning_settings import TuningSettings
 from models.digit_net import LAYERS, DigitNet
 from models.digits import Digits
 from models.work import run
