@@ -1,4 +1,4 @@
-"""Training of the memory network against the notebook's loop and against `torch.nn.LSTM`, and many against one."""
+"""Training of the memory network against the notebook's loop and `torch.nn.LSTM`, many against one; its recording."""
 
 from statistics import median
 
@@ -8,7 +8,9 @@ from torch import nn, optim
 
 from benchmarks import notebook
 from benchmarks.timing import Ratio, compare, seconds
-from models.kernels.memory_lstm import warm
+from models import kernels
+from models.memory_lstm import Clamp, MemoryLSTM
+from models.memory_task import memory_trials
 from models.training.memory_lstm import MemoryTraining, MemoryTrainingSettings
 from models.work import run
 
@@ -17,8 +19,16 @@ STEPS = 1000
 
 def memory(seeds: int = 15) -> list[Ratio]:
     """All of it, with one thread but for the last line."""
-    warm()
-    return [per_step_to_the_notebook(), per_step_to_torch(), to_target(seeds), side_by_side(), two_threads()]
+    kernels.warm()
+    return [
+        per_step_to_the_notebook(),
+        per_step_to_torch(),
+        to_target(seeds),
+        side_by_side(),
+        *(recording(units) for units in (1, 8, 32)),
+        recording(1, Clamp("forget", 1)),
+        two_threads(),
+    ]
 
 
 def per_step_to_the_notebook() -> Ratio:
@@ -80,6 +90,23 @@ def two_threads() -> Ratio:
         )
     finally:
         torch.set_num_threads(threads)
+
+
+def recording(units: int, *clamps: Clamp) -> Ratio:
+    """Every gate and the cell in 600 steps of 16 trials; the notebook has no clamps, and goes without."""
+    network, peer = MemoryLSTM.initialised(units, seed=0), notebook.NotebookLSTM(units)
+    inputs = memory_trials(seq_len=200, n_repeat=3, batch_size=16, seed=0).inputs
+    by_trial = torch.from_numpy(inputs)
+    by_time = by_trial.transpose(0, 1).contiguous()
+    named = f"{units} {'unit' if units == 1 else 'units'}{', clamped' if clamps else ''}"
+    return compare(
+        f"LSTM, {named}, 600 steps x 16 trials recorded",
+        lambda: network.record(by_trial, clamps),
+        "notebook loop with readout",
+        lambda: peer.readout(by_time),
+        pairs=15,
+        promise=20 if units <= 8 else None,
+    )
 
 
 def _train(networks: int, threads: int = 1) -> None:

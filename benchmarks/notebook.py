@@ -1,5 +1,6 @@
 """The peer: the lab notebook's own recipes, written anew as it has them, mistakes and all."""
 
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,31 @@ class NotebookLSTM(nn.Module):
             hidden = torch.sigmoid(out_gate) * torch.tanh(cell)
             outputs.append(hidden)
         return self.fc(torch.stack(outputs))
+
+    @torch.no_grad()
+    def readout(self, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The same, with every gate, the cell and the output (time, trial, unit)."""
+        hidden = cell = torch.zeros(inputs.shape[1], self.hidden_size)
+        outputs, result = [], defaultdict(list)
+        for moment in inputs:
+            gates = self.input2h(moment) + self.h2h(hidden)
+            in_gate, forget_gate, candidate, out_gate = gates.chunk(4, dim=1)
+            in_gate, forget_gate = torch.sigmoid(in_gate), torch.sigmoid(forget_gate)
+            candidate, out_gate = torch.tanh(candidate), torch.sigmoid(out_gate)
+            cell = forget_gate * cell + in_gate * candidate
+            hidden = out_gate * torch.tanh(cell)
+            recorded = {
+                "ingate": in_gate,
+                "outgate": out_gate,
+                "forgetgate": forget_gate,
+                "input": candidate,
+                "cell": cell,
+                "output": hidden,
+            }
+            outputs.append(hidden)
+            for name, value in recorded.items():
+                result[name].append(value)
+        return self.fc(torch.stack(outputs)), {name: torch.stack(values) for name, values in result.items()}
 
 
 def train_cnn(root: Path, steps: int, target: float = 1.0, seed: int = 0) -> int:

@@ -6,7 +6,7 @@ The gates are those of Hochreiter & Schmidhuber (1997) with the forget gate of G
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -78,8 +78,8 @@ class Moment(NamedTuple):
 
     input_gate: Tensor
     forget_gate: Tensor
-    output_gate: Tensor
     candidate: Tensor
+    output_gate: Tensor
     write: Tensor
     cell: Tensor
     output: Tensor
@@ -151,11 +151,7 @@ class MemoryLSTM(nn.Module):
             InvalidTask: A clamp with a window, and no periods to find it in.
         """
         weights = dict(self.named_parameters())
-        if clamps:
-            steps = recurrence(weights, inputs, _held(inputs, clamps, periods))
-            moments = Moment(*map(_over_time, zip(*steps, strict=True)))
-        else:
-            moments = _all_moments(weights, inputs)
+        moments = _moments(weights, inputs, _held(inputs, clamps, periods) if clamps else None)
         return Recording(
             gates={"input": moments.input_gate, "forget": moments.forget_gate, "output": moments.output_gate},
             candidate=moments.candidate,
@@ -181,10 +177,6 @@ class Readout(nn.Module):
 
 def fused_prediction(weights: Weights, inputs: Tensor) -> Tensor:
     """The predicted value (trial, time) of one network for `inputs` (trial, time, 3), through torch's own kernel."""
-    return _readout(weights, _fused_output(weights, inputs))
-
-
-def _fused_output(weights: Weights, inputs: Tensor) -> Tensor:
     weight_hh = weights["weight_hh_l0"]
     zero = inputs.new_zeros(1, inputs.shape[0], weight_hh.shape[1])
     gate_weights = [weights["weight_ih_l0"], weight_hh, weights["bias_ih_l0"], weights["bias_hh_l0"]]
@@ -199,7 +191,7 @@ def _fused_output(weights: Weights, inputs: Tensor) -> Tensor:
         bidirectional=False,
         batch_first=True,
     )
-    return output
+    return _readout(weights, output)
 
 
 def stacked_prediction(weights: Weights, inputs: Tensor) -> Tensor:
@@ -212,15 +204,14 @@ def stacked_prediction(weights: Weights, inputs: Tensor) -> Tensor:
     return _readout(weights, _over_time([moment.output for moment in recurrence(weights, inputs)]))
 
 
-def recurrence(weights: Weights, inputs: Tensor, held: "Mapping[Gate, Held] | None" = None) -> Iterator[Moment]:
+def recurrence(weights: Weights, inputs: Tensor, held: Tensor | None = None) -> Iterator[Moment]:
     """The LSTM in the open, one moment for each time step, from a state of 0.
 
     Args:
         weights: With a leading network axis if `inputs` has one.
         inputs: (trial, time, 3) or (network, trial, time, 3).
-        held: Gates that are held, and when.
+        held: (trial, time, gate), at what each of `GATES` is held, NaN where it is free; None where all always are.
     """
-    held = held or {}
     bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
     from_inputs = torch.einsum("...bti,...gi->t...bg", inputs, weights["weight_ih_l0"]) + bias.unsqueeze(-2)
     from_output = weights["weight_hh_l0"].mT
@@ -228,75 +219,41 @@ def recurrence(weights: Weights, inputs: Tensor, held: "Mapping[Gate, Held] | No
     for time, from_input in enumerate(from_inputs):
         drives = from_input + output @ from_output
         input_drive, forget_drive, candidate_drive, output_drive = drives.chunk(4, dim=-1)
-        input_gate = _clamped(torch.sigmoid(input_drive), held.get("input"), time)
-        forget_gate = _clamped(torch.sigmoid(forget_drive), held.get("forget"), time)
-        output_gate = _clamped(torch.sigmoid(output_drive), held.get("output"), time)
+        gates = [torch.sigmoid(drive) for drive in (input_drive, forget_drive, output_drive)]
+        if held is not None:
+            values = held[:, time].unsqueeze(1).unbind(-1)
+            gates = [torch.where(value.isnan(), gate, value) for gate, value in zip(gates, values, strict=True)]
+        input_gate, forget_gate, output_gate = gates
         candidate = torch.tanh(candidate_drive)
         write = input_gate * candidate
         cell = forget_gate * cell + write
         output = output_gate * torch.tanh(cell)
-        yield Moment(input_gate, forget_gate, output_gate, candidate, write, cell, output)
+        yield Moment(input_gate, forget_gate, candidate, output_gate, write, cell, output)
 
 
-def _all_moments(weights: Weights, inputs: Tensor) -> Moment:
-    """What `recurrence` gives for one network, up to rounding, ten times as fast: all steps at once.
+def _moments(weights: Weights, inputs: Tensor, held: Tensor | None) -> Moment:
+    """All that `recurrence` gives for one network, in one piece; float32 on a CPU is compiled."""
+    if inputs.device.type == "cpu" and inputs.dtype == torch.float32:
+        from models.kernels.memory_recording import moments  # brings numba, 0.3 s and 100 MB
 
-    The output is that of torch's own kernel; the gates follow from it, and the cell from the gates.
-    """
-    output = _fused_output(weights, inputs).transpose(0, 1).contiguous()
-    earlier = torch.cat([torch.zeros_like(output[:1]), output[:-1]])
-    bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
-    drives = inputs.transpose(0, 1) @ weights["weight_ih_l0"].mT + earlier @ weights["weight_hh_l0"].mT + bias
-    input_drive, forget_drive, candidate_drive, output_drive = drives.chunk(4, dim=-1)
-    input_gate, forget_gate, output_gate = map(torch.sigmoid, (input_drive, forget_drive, output_drive))
-    candidate = torch.tanh(candidate_drive)
-    write = input_gate * candidate
-    parts = (input_gate, forget_gate, output_gate, candidate, write, _accumulated(write, forget_gate), output)
-    return Moment(*(part.transpose(0, 1) for part in parts))
+        return Moment(*moments(weights, inputs, held))
+    return Moment(*map(_over_time, zip(*recurrence(weights, inputs, held), strict=True)))
 
 
-def _accumulated(write: Tensor, forget_gate: Tensor) -> Tensor:
-    """The cell (time, ...): what is written in each step, and what is kept of all that was written before.
-
-    Each round joins neighbouring spans of time, which doubles their length (Hillis & Steele 1986).
-    """
-    cell, kept, span = write.clone(), forget_gate.clone(), 1
-    while span < len(cell):
-        cell[span:] += kept[span:] * cell[:-span]
-        kept[span:] = kept[span:] * kept[:-span]
-        span *= 2
-    return cell
-
-
-class Held(NamedTuple):
-    """When a gate is held, and at what; both (trial, time, 1)."""
-
-    when: Tensor
-    value: Tensor
-
-
-def _clamped(gate: Tensor, held: Held | None, time: int) -> Tensor:
-    if held is None:
-        return gate
-    return torch.where(held.when[:, time], held.value[:, time], gate)
-
-
-def _held(inputs: Tensor, clamps: Sequence[Clamp], periods: Mapping[str, NDArray[np.bool_]] | None) -> dict[Gate, Held]:
-    held: dict[Gate, Held] = {}
-    nowhere = torch.zeros(*inputs.shape[:2], 1, dtype=torch.bool, device=inputs.device)
+def _held(inputs: Tensor, clamps: Sequence[Clamp], periods: Mapping[str, NDArray[np.bool_]] | None) -> Tensor:
+    held = inputs.new_full((*inputs.shape[:2], len(GATES)), torch.nan)
     for clamp in clamps:
-        earlier = held.get(clamp.gate, Held(nowhere, torch.zeros_like(nowhere, dtype=inputs.dtype)))
-        when = _window(clamp, nowhere, periods)
-        held[clamp.gate] = Held(earlier.when | when, torch.where(when, clamp.value, earlier.value))
+        held[..., GATES.index(clamp.gate)][_window(clamp, periods)] = clamp.value
     return held
 
 
-def _window(clamp: Clamp, nowhere: Tensor, periods: Mapping[str, NDArray[np.bool_]] | None) -> Tensor:
+def _window(clamp: Clamp, periods: Mapping[str, NDArray[np.bool_]] | None) -> Any:
+    """What picks the clamp's steps out of (trial, time)."""
     if clamp.window == "always":
-        return torch.ones_like(nowhere)
+        return ...
     if periods is None:
         raise InvalidTask("A clamp with a window needs trials with periods; clamp always, or give them.", "/clamps")
-    return torch.as_tensor(periods[_PERIOD_OF_WINDOW[clamp.window]], device=nowhere.device).unsqueeze(-1)
+    return torch.from_numpy(periods[_PERIOD_OF_WINDOW[clamp.window]])
 
 
 def _over_time(moments: Sequence[Tensor]) -> Tensor:

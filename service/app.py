@@ -1,5 +1,7 @@
 """The HTTP application."""
 
+import logging
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -11,15 +13,20 @@ from fastapi.routing import APIRoute
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.staticfiles import StaticFiles
 
+from models import kernels
 from service import database, openapi, problems
+from service.access_log import AccessLog
 from service.bodies import MAX_BODY_BYTES
 from service.catalogue import BUILDERS
 from service.jobs.engine import Jobs
 from service.lab import Lab
-from service.routes import cnn, digits, docs, health, jobs, lstm, models, physiology
+from service.metrics import Metrics
+from service.routes import cnn, digits, docs, health, jobs, lstm, metrics, models, physiology
 from service.settings import Settings
 
 WEB = Path(__file__).parent / "web"
+
+log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -34,13 +41,15 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.settings = settings
-    for route in (cnn, physiology, lstm, digits, jobs, models, health, docs):
+    app.state.metrics = Metrics(lambda: app.state.lab)
+    for route in (cnn, physiology, lstm, digits, jobs, models, health, metrics, docs):
         app.include_router(route.router)
     app.mount("/web", StaticFiles(directory=WEB), name="web")
     problems.install(app)
     openapi.install(app)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
-    app.add_middleware(problems.RequestIds)  # the last one added is the outermost
+    app.add_middleware(problems.RequestIds)
+    app.add_middleware(AccessLog, count=app.state.metrics.count)  # the last one added is the outermost
     return app
 
 
@@ -54,9 +63,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.jobs = Jobs(engine)
     for family in BUILDERS:  # so that nobody's first request waits for it
         app.state.lab.catalogue.network(app.state.lab.catalogue.default(family))
+    threading.Thread(target=_warm_recording, daemon=True).start()
     yield
     app.state.jobs.close()
     engine.dispose()
+
+
+def _warm_recording() -> None:
+    """So that no simulation waits for the compiler; where nothing can be kept or compiled the request tells why."""
+    try:
+        kernels.warm_recording()
+    except Exception:
+        log.exception("the kernel for recordings is not ready")
 
 
 def _operation_id(route: APIRoute) -> str:

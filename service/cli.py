@@ -14,13 +14,14 @@ from service.settings import InvalidSettings, Settings, read_settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns the exit status."""
     options = _parser().parse_args(arguments)
+    if options.command == "doctor":  # finds words of its own for settings that are refused
+        return _doctor(options)
     try:
-        settings = read_settings(dict(os.environ))
-        _refuse_strangers(settings, options.command)
+        settings = _settings(options.command)
     except InvalidSettings as error:
         print(error, file=sys.stderr)
         return 2
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     return options.run(settings, options)
 
 
@@ -36,7 +37,16 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--id", help="who this worker is, so that it finds its job again after a restart")
     worker.set_defaults(run=_worker)
     commands.add_parser("openapi", help="print the OpenAPI document").set_defaults(run=_openapi)
+    doctor = commands.add_parser("doctor", help="check whether the service can serve here, and say what to do")
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
     return parser
+
+
+def _settings(command: str) -> Settings:
+    """The settings, which have to do for this command."""
+    settings = read_settings(dict(os.environ))
+    _refuse_strangers(settings, command)
+    return settings
 
 
 def _refuse_strangers(settings: Settings, command: str) -> None:
@@ -106,6 +116,16 @@ def _openapi(settings: Settings, _options: argparse.Namespace) -> int:
     document = orjson.dumps(create_app(settings).openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
     print(document.decode())
     return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from service import doctor
+
+    try:
+        findings = doctor.examine(_settings("serve"))
+    except InvalidSettings as error:
+        findings = iter([doctor.refused(error)])
+    return doctor.report(findings, as_json=options.json)
 
 
 if __name__ == "__main__":

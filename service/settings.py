@@ -7,6 +7,8 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.logs import LogFormat
+
 PREFIX = "PATCHCLAMP_"
 # Set for the test run, not for the service: no setting, and no mistake either.
 _TEST_VARIABLES = {f"{PREFIX}INSIST"}
@@ -44,6 +46,7 @@ class Settings(BaseSettings):
         30, ge=1, le=3600, description="A worker that goes on with a cancelled job for so long is restarted."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level logged.")
+    log_format: LogFormat = Field("text", description="Log lines to be read by people, or `json`, one object a line.")
 
     @model_validator(mode="after")
     def _default_database(self) -> Self:

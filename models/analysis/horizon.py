@@ -19,7 +19,7 @@ CHANCE = {"r2": 0.0, "report_rmse": 3**-0.5}
 
 _RESAMPLES = 1000
 _MIDDLE_95 = (0.025, 0.975)
-_LARGEST_BLOCK = 2**21
+_LARGEST_BLOCK = 2**18
 
 
 def horizon(
@@ -69,18 +69,13 @@ def horizon(
 
 def predict(network: MemoryLSTM, trials: Trials, clamps: Sequence[Clamp] = ()) -> NDArray[np.float32]:
     """What the network answers in each step, (trial, time), with its gates held by `clamps`."""
-    inputs = torch.from_numpy(trials.inputs)
-    periods = trials.periods() if clamps else {}
+    inputs, periods = torch.from_numpy(trials.inputs), trials.periods()
     block = max(1, _LARGEST_BLOCK // (inputs.shape[1] * network.hidden_size))
-    blocks = [slice(start, start + block) for start in range(0, len(inputs), block)]
-    with torch.no_grad():
-        if not clamps:
-            return torch.cat([network(inputs[rows]) for rows in blocks]).numpy()
-        recordings = (
-            network.record(inputs[rows], clamps, {name: mask[rows] for name, mask in periods.items()})
-            for rows in blocks
-        )
-        return torch.cat([recording.predicted for recording in recordings]).numpy()
+    recordings = (
+        network.record(inputs[rows], clamps, {name: mask[rows] for name, mask in periods.items()})
+        for rows in (slice(start, start + block) for start in range(0, len(inputs), block))
+    )
+    return torch.cat([recording.predicted for recording in recordings]).numpy()
 
 
 def _point(

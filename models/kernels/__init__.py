@@ -7,3 +7,11 @@ def warm() -> None:
 
     pooled_convolution.warm()
     memory_lstm.warm()
+    warm_recording()
+
+
+def warm_recording() -> None:
+    """The one of them that short analyses use."""
+    from models.kernels import memory_recording
+
+    memory_recording.warm()

@@ -31,7 +31,7 @@ _jobs = database.jobs
 _POLL_SECONDS = 0.1  # on SQLite; PostgreSQL notifies
 
 
-_STATUS = {
+STATUS = {
     "ENQUEUED": Status.QUEUED,
     "DELAYED": Status.QUEUED,
     "PENDING": Status.RUNNING,
@@ -163,7 +163,7 @@ class Jobs:
         created, job_id = _jobs.c.created_at, _jobs.c.id
         query = self._select(sa.null().label("result")).order_by(created.desc(), job_id.desc()).limit(limit)
         if status is not None:
-            query = query.where(self._status.c.status.in_([name for name, ours in _STATUS.items() if ours is status]))
+            query = query.where(self._status.c.status.in_([name for name, ours in STATUS.items() if ours is status]))
         if kind is not None:
             query = query.where(_jobs.c.kind == kind)
         if before is not None:
@@ -266,7 +266,7 @@ class Jobs:
         ).join_from(_jobs, status, status.c.workflow_uuid == _jobs.c.id)
 
     def _job(self, row: Any) -> Job:
-        status = _STATUS[row.status]
+        status = STATUS[row.status]
         problem = row.problem
         if status is Status.FAILED and problem is None:
             problem = HTTP_PROBLEMS[500].document("The job failed; the server's log tells more under the job's id.")

@@ -23,7 +23,7 @@ def horizon(request: HorizonRequest, lab: Lab) -> Answered:
         "n_repeat": request.n_repeat,
     }
     steps = request.n_repeat * sum(delay + DELAY_JITTER_MS + 1 for delay in set(sweep["delays"]))
-    check_affordable(networks, steps, request.trials, "/delays", held=bool(request.clamps))
+    check_affordable(networks, steps, request.trials, "/delays")
     found = [
         {"model": model.reference, **analysis.horizon(network, **sweep, clamps=clamps_of(request.clamps))}
         for model, network in zip(models, networks, strict=True)

@@ -70,15 +70,15 @@ def clamps_of(choices: Sequence[ClampChoice]) -> list[Clamp]:
     return [Clamp(choice.gate, choice.value, choice.window) for choice in choices]
 
 
-def check_affordable(networks: Sequence[MemoryLSTM], steps: int, trials: int, pointer: str, *, held: bool) -> None:
+def check_affordable(networks: Sequence[MemoryLSTM], steps: int, trials: int, pointer: str) -> None:
     """Lets pass what takes about two seconds at most.
 
-    A step costs the same for up to 256 trials, and, where gates are held, the more the more units a network has.
+    A step costs about the same for up to 256 trials, with up to four units; with more it costs in proportion.
 
     Raises:
         InvalidAnalysis: It is more than that.
     """
-    units = sum(max(1.0, network.hidden_size / 4) if held else 1.0 for network in networks)
+    units = sum(max(1.0, network.hidden_size / 4) for network in networks)
     share = steps * max(trials, 256) * units / MOST_WORK
     if share > 1:
         message = f"This takes {share:.1f} times as long as an answer may"

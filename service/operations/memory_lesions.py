@@ -19,7 +19,7 @@ def lesions(request: MemoryLesionsRequest, lab: Lab) -> Answered:
     seed = seed_or_new(request.seed)
     entries = len(GATES) * len(request.values) * len(WINDOWS)
     steps = entries * request.n_repeat * (request.delay + DELAY_JITTER_MS + 1)
-    check_affordable([network], steps, request.trials, "/delay", held=True)
+    check_affordable([network], steps, request.trials, "/delay")
     found = analysis.lesions(network, request.delay, request.trials, seed, request.n_repeat, request.values)
     told = {"seed": seed, "delay_ms": request.delay, "trials": request.trials, "n_repeat": request.n_repeat}
     result = {"model": model.reference, **told, **found}

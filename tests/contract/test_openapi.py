@@ -113,7 +113,8 @@ def test_the_document_knows_every_path_of_the_contract() -> None:
             ("post", f"/lstm/{name}")
             for name in ("task", "simulate", "gates", "horizon", "lesions", "train", "compare")
         ),
-        *(("get", path) for path in ("/digits", "/digits/{split}/{index}", "/livez", "/readyz", "/jobs", "/models")),
+        *(("get", path) for path in ("/digits", "/digits/{split}/{index}", "/jobs", "/models")),
+        *(("get", path) for path in ("/livez", "/readyz", "/metrics")),
         *(("get", f"/jobs/{{job_id}}{rest}") for rest in ("", "/events", "/result")),
         *(("get", f"/models/{{model_id}}{rest}") for rest in ("", "/weights")),
         *(("delete", path) for path in ("/jobs/{job_id}", "/models/{model_id}")),

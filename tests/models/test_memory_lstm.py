@@ -14,7 +14,7 @@ INPUTS = torch.from_numpy(TRIALS.inputs)
 
 
 @pytest.mark.parametrize("hidden_size", range(1, 9))
-def test_the_open_recurrence_agrees_with_torchs_own_lstm(hidden_size):
+def test_a_recording_agrees_with_torchs_own_lstm(hidden_size):
     network = strong_network(hidden_size)
     reference = nn.LSTM(3, hidden_size, batch_first=True)
     reference.load_state_dict({name: tensor for name, tensor in network.state_dict().items() if "readout" not in name})
@@ -174,17 +174,3 @@ def strong_network(hidden_size: int) -> MemoryLSTM:
         for parameter in network.parameters():
             parameter.mul_(2)
     return network
-
-
-@pytest.mark.parametrize("hidden_size", [1, 4, 32])
-def test_a_recording_at_once_is_that_of_the_recurrence_step_by_step(hidden_size):
-    network = strong_network(hidden_size)
-    trials = memory_trials_with_delay(delay=1, n_repeat=30, batch_size=16, seed=1)
-    inputs = torch.from_numpy(trials.inputs)
-    at_once = network.record(inputs)
-    # A delay of 1 ms has no step, so that the clamp holds nowhere.
-    by_steps = network.record(inputs, [Clamp("output", 0, "delay")], trials.periods())
-    for part in ("candidate", "write", "cell", "output", "predicted"):
-        torch.testing.assert_close(getattr(at_once, part), getattr(by_steps, part), rtol=0, atol=5e-6)
-    for gate in GATES:
-        torch.testing.assert_close(at_once.gates[gate], by_steps.gates[gate], rtol=0, atol=1e-6)
