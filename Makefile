@@ -25,8 +25,8 @@ format: $(VENV)/development  ## brings the code into the one format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(VENV)/development  ## speed against named peers, as ratios
-	@$(BIN)/python -m benchmarks
+bench: $(VENV)/development  ## speed against named peers, as ratios (BENCH=--short: a minute)
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 openapi: $(VENV)/runtime  ## writes docs/openapi.json anew
 	@$(BIN)/patchclamp openapi > docs/openapi.json

@@ -27,7 +27,7 @@ def main() -> None:
     is_short: bool = parser.parse_args().short
     torch.set_num_threads(1)
     kernels.warm()
-    print(f"{'what':52s} {'against':38s} {'ours s':>8s} {'peer s':>8s} {'times as fast':>14s}  promised")
+    print(f"{'what':63s} {'against':38s} {'ours s':>8s} {'peer s':>8s} {'times as fast':>14s}  promised")
     for line in _measured(is_short):
         print(_words(line), flush=True)
 
@@ -51,10 +51,10 @@ def _measured(is_short: bool) -> Iterator[Ratio | Figure]:
 
 def _words(line: Ratio | Figure) -> str:
     if isinstance(line, Figure):
-        return f"{line.claim:91s} {line.value:8.3g} {line.unit:>23s}  {line.promise}"
+        return f"{line.claim:102s} {line.value:8.3g} {line.unit:>23s}  {line.promise}"
     promised = f"at least {line.promise:g}" if line.promise else ""
     return (
-        f"{line.claim:52s} {line.peer:38s} {line.seconds:8.3f} {line.peer_seconds:8.3f} {line.factor:14.2f}  {promised}"
+        f"{line.claim:63s} {line.peer:38s} {line.seconds:8.3f} {line.peer_seconds:8.3f} {line.factor:14.2f}  {promised}"
     )
 
 
