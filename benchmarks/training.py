@@ -22,10 +22,10 @@ def digit_net(datasets: Path, digits: Digits, seeds: int) -> list[Ratio]:
 
 
 def _to_target(datasets: Path, digits: Digits, seeds: int) -> Ratio:
-    """All seeds together: ours ends at 95% of the held-out digits, the notebook's at 95% of the latest it learned."""
+    """All seeds summed: ours ends at 95% of the held-out digits, the notebook's at 95% of the latest it learned."""
     ours = peer = 0.0
     for seed in range(1, seeds + 1):
         settings = DigitNetTrainingSettings(seed=seed)
         ours += seconds(lambda settings=settings: run(DigitNetTraining(settings, digits)))
         peer += seconds(lambda seed=seed: notebook.train_cnn(datasets, 3000, target=0.95, seed=seed))
-    return Ratio(f"CNN, from nothing to 95%, {seeds} seeds together", "notebook loop", ours, peer, promise=3)
+    return Ratio(f"CNN, from nothing to 95%, {seeds} seeds", "notebook loop", ours, peer, promise=3)

@@ -2,8 +2,7 @@
 
 torch's convolutions are quick; its pooling and its gradient for one-channel images are not. For 64 images and the first
 layer, on an AVX-512 core, pooling takes 1.2 ms beside 0.2 ms of convolution, compiled 0.04 ms; the gradient of the
-images takes 3.4 ms, as a convolution with the kernels turned round 0.4 ms. Forward, the numbers are torch's own, bit
-for bit.
+images takes 3.4 ms, here 0.2 ms. Forward, the numbers are torch's own, bit for bit.
 """
 
 from typing import Any
@@ -26,9 +25,9 @@ def pooled_convolution(below: Tensor, kernels: Tensor, bias: Tensor | None) -> T
 
 def warm() -> None:
     """Compiles, or reads what was compiled before, so that nobody waits for it later."""
-    maps = torch.zeros(1, 1, 4, 4)
-    pooled, place = _pooled(maps)
-    _unpooled(pooled, place)
+    maps = torch.zeros(1, 1, 4, 4, requires_grad=True)
+    with torch.enable_grad():
+        pooled_convolution(maps, torch.zeros(1, 1, 3, 3), None).sum().backward()
 
 
 class _PooledConvolution(torch.autograd.Function):
@@ -44,7 +43,7 @@ class _PooledConvolution(torch.autograd.Function):
         gradient = _unpooled(gradients[0], place)
         of_below = of_kernels = of_bias = None
         if ctx.needs_input_grad[0]:
-            of_below = F.conv2d(gradient, kernels.flip(2, 3).transpose(0, 1), padding=1)
+            of_below = _gradient_of_one(gradient, kernels) if below.shape[1] == 1 else _gradient_of(gradient, kernels)
         if ctx.needs_input_grad[1]:
             of_kernels = conv2d_weight(below, list(kernels.shape), gradient, padding=1)
         if ctx.needs_input_grad[2]:
@@ -67,6 +66,23 @@ def _unpooled(gradient: Tensor, place: Tensor) -> Tensor:
     spread = torch.empty(images, channels, 2 * rows, 2 * columns)
     _unpool(_flat(gradient), _flat(place), _flat(spread))
     return spread
+
+
+def _gradient_of(gradient: Tensor, kernels: Tensor) -> Tensor:
+    """The gradient of the maps below, as a convolution with the kernels turned round."""
+    return F.conv2d(gradient, kernels.flip(2, 3).transpose(0, 1), padding=1)
+
+
+def _gradient_of_one(gradient: Tensor, kernels: Tensor) -> Tensor:
+    """The same where there is one map below: what each of the nine taps hands down, added up in its place.
+
+    A convolution down to one channel leaves most lanes of a processor idle; this takes a third of its time.
+    """
+    images, channels, rows, columns = gradient.shape
+    taps = kernels.reshape(channels, 9).t() @ gradient.view(images, channels, rows * columns)
+    below = torch.empty(images, 1, rows, columns)
+    _add_taps(taps.view(images, 9, rows, columns).detach().numpy(), below[:, 0].numpy())
+    return below
 
 
 def _flat(maps: Tensor) -> np.ndarray:
@@ -97,3 +113,18 @@ def _unpool(gradient: np.ndarray, place: np.ndarray, spread: np.ndarray) -> None
                 spread[m, 2 * r, 2 * c + 1] = value if k == 1 else nothing
                 spread[m, 2 * r + 1, 2 * c] = value if k == 2 else nothing
                 spread[m, 2 * r + 1, 2 * c + 1] = value if k == 3 else nothing
+
+
+@njit(cache=True, nogil=True)
+def _add_taps(taps: np.ndarray, below: np.ndarray) -> None:
+    images, _, rows, columns = taps.shape
+    framed = np.empty((rows + 2, columns + 2), np.float32)
+    for n in range(images):
+        framed[:] = 0
+        for k in range(9):
+            for r in range(rows):
+                above = taps[n, k, r]
+                line = framed[r + k // 3, k % 3 : k % 3 + columns]
+                for c in range(columns):
+                    line[c] += above[c]
+        below[n] = framed[1:-1, 1:-1]
