@@ -1,7 +1,5 @@
 """The HTTP application."""
 
-import logging
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -23,10 +21,9 @@ from service.lab import Lab
 from service.metrics import Metrics
 from service.routes import cnn, digits, docs, health, jobs, lstm, metrics, models, physiology
 from service.settings import Settings
+from service.warming import warm_in_background
 
 WEB = Path(__file__).parent / "web"
-
-log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -63,18 +60,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.jobs = Jobs(engine)
     for family in BUILDERS:  # so that nobody's first request waits for it
         app.state.lab.catalogue.network(app.state.lab.catalogue.default(family))
-    threading.Thread(target=_warm_recording, daemon=True).start()
+    warm_in_background(kernels.warm_recording)
     yield
     app.state.jobs.close()
     engine.dispose()
-
-
-def _warm_recording() -> None:
-    """So that no simulation waits for the compiler; where nothing can be kept or compiled the request tells why."""
-    try:
-        kernels.warm_recording()
-    except Exception:
-        log.exception("the kernel for recordings is not ready")
 
 
 def _operation_id(route: APIRoute) -> str:

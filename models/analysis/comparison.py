@@ -14,7 +14,7 @@ from models.analysis.activity import record
 from models.analysis.comparison_sentences import sentences
 from models.analysis.image_statistics import image_statistics
 from models.analysis.tuning import Tuning
-from models.analysis.tuning_report import class_means, sample
+from models.analysis.tuning_report import class_means, nearest_class_mean, sample
 from models.analysis.tuning_settings import TuningSettings
 from models.checkpoints import load_weights, pack, unpack, weights_bytes, weights_sha256
 from models.digit_net import DigitNet, layer
@@ -427,15 +427,9 @@ def _correlations(rows: Tensor) -> list[list[float | None]]:
     return [[None if math.isnan(value) else value for value in row] for row in table.tolist()]
 
 
-def _nearest_class(image: Tensor, class_means: Mapping[int, Tensor]) -> dict[str, Any] | None:
-    """The class whose mean digit correlates most with `image`."""
-    correlations = _correlations(torch.stack([image.cpu(), *class_means.values()]).flatten(start_dim=1))[0][1:]
-    known = [
-        {"label": label, "correlation": correlation}
-        for label, correlation in zip(class_means, correlations, strict=True)
-        if correlation is not None
-    ]
-    return max(known, key=lambda each: each["correlation"], default=None)
+def _nearest_class(image: Tensor, class_means: dict[int, Tensor]) -> dict[str, Any] | None:
+    nearest = nearest_class_mean(image.cpu(), class_means)
+    return None if nearest["label"] is None else {name: nearest[name] for name in ("label", "correlation")}
 
 
 def _as_tensor(data: bytes) -> Tensor:

@@ -109,6 +109,17 @@ def class_means(digits: Digits) -> dict[int, Tensor]:
     return {label: (images[labels == label] / 255).mean(dim=0) for label in labels.unique().tolist()}
 
 
+def nearest_class_mean(image: Tensor, class_means: dict[int, Tensor]) -> dict[str, Any]:
+    """The class whose mean digit correlates best with `image` over the pixels, and how near all of them are."""
+    classes = [
+        {"label": label, "correlation": _correlation(image, mean), "distance": _distance(image, mean)}
+        for label, mean in class_means.items()
+    ]
+    related = [each for each in classes if each["correlation"] is not None]
+    nearest = max(related, key=lambda each: each["correlation"], default=dict.fromkeys(("label", "correlation")))
+    return {"label": nearest["label"], "correlation": nearest["correlation"], "classes": classes}
+
+
 def _unit_report(tuning: Tuning, number: int, found: Found, reference: _Reference | None) -> dict[str, Any]:
     unit, measure, final = tuning.units[number], found.measure[number], found.images[number]
     best = int(measure.argmax())
@@ -189,18 +200,8 @@ def _among_digits(unit: Unit, drive: float, image: Tensor, reference: _Reference
         "dead": bool((unit.read(reference.response.activity) == 0).all()),
         "top_digits": reference.extremes(unit, largest=True),
         "bottom_digits": reference.extremes(unit, largest=False),
-        "nearest_class_mean": _nearest(image.cpu(), reference.class_means),
+        "nearest_class_mean": nearest_class_mean(image.cpu(), reference.class_means),
     }
-
-
-def _nearest(image: Tensor, class_means: dict[int, Tensor]) -> dict[str, Any]:
-    classes = [
-        {"label": label, "correlation": _correlation(image, mean), "distance": _distance(image, mean)}
-        for label, mean in class_means.items()
-    ]
-    related = [each for each in classes if each["correlation"] is not None]
-    nearest = max(related, key=lambda each: each["correlation"], default=dict.fromkeys(("label", "correlation")))
-    return {"label": nearest["label"], "correlation": nearest["correlation"], "classes": classes}
 
 
 def _correlation(one: Tensor, other: Tensor) -> float | None:

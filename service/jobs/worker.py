@@ -28,6 +28,7 @@ from service.jobs.lease import Lease
 from service.lab import Lab
 from service.logs import job_id_of_this_thread
 from service.settings import Settings
+from service.warming import warm_in_background
 
 log = logging.getLogger(__name__)
 
@@ -55,19 +56,11 @@ def run_worker(settings: Settings, kinds: Mapping[str, Kind[Any, Any]], worker_i
     worker.launch()
     lease.start()
     log.info("worker %s is ready", worker_id)
-    threading.Thread(target=_warm_kernels, daemon=True).start()
+    warm_in_background(kernels.warm)
     stop.wait()
     DBOS.destroy(workflow_completion_timeout_sec=0)
     lease.release()
     os._exit(0)  # a slice may still be computing; its job goes on elsewhere from the last saved state
-
-
-def _warm_kernels() -> None:
-    """So that no job waits for the compiler; where nothing can be kept or compiled the job itself tells why."""
-    try:
-        kernels.warm()
-    except Exception:
-        log.exception("the kernels are not ready")
 
 
 class Worker:

@@ -5,15 +5,14 @@ from typing import Any
 
 from models.analysis.class_matrix import class_matrix
 from models.analysis.tuning import Tuning
-from models.analysis.tuning_settings import TuningSettings
 from models.digit_net import DigitNet
 from service.jobs.kinds import Kind, Outcome
 from service.lab import Lab
 from service.operations.chance import seed_or_new
-from service.operations.tuning import preview
+from service.operations.tuning import begin, preview
 from service.rendering import class_matrix as figures
 from service.rendering.rendering import Rendering
-from service.schemas.tuning import ClassMatrixRequest, ClassMatrixResult
+from service.schemas.tuning import ClassMatrixRequest, ClassMatrixResult, TuneRequest
 
 
 def _settle(request: ClassMatrixRequest, lab: Lab) -> ClassMatrixRequest:
@@ -22,19 +21,7 @@ def _settle(request: ClassMatrixRequest, lab: Lab) -> ClassMatrixRequest:
 
 
 def _begin(request: ClassMatrixRequest, lab: Lab) -> Tuning:
-    settings = TuningSettings(
-        layer="y",
-        units="all",
-        starts=request.starts,
-        steps=request.steps,
-        penalty=request.penalty,
-        robustness=request.robustness,
-        smoothness=request.smoothness,
-        early_stop=request.early_stop,
-        max_seconds=request.max_seconds,
-        seed=seed_or_new(request.seed),
-    )
-    return Tuning(lab.catalogue.network(lab.catalogue.get(str(request.model))), settings, lab.device)
+    return begin(TuneRequest(layer="y", units="all", **request.model_dump()), lab)
 
 
 def _finish(request: ClassMatrixRequest, work: Tuning, lab: Lab, _job_id: str) -> Outcome:

@@ -51,7 +51,8 @@ def _units(request: TuneRequest) -> tuple[int | Mapping[str, int], ...] | Litera
     return tuple(map(spec_of, request.named_units)) or None
 
 
-def _begin(request: TuneRequest, lab: Lab) -> Tuning:
+def begin(request: TuneRequest, lab: Lab) -> Tuning:
+    """The search that a settled request asks for."""
     network = lab.catalogue.network(lab.catalogue.get(str(request.model)))
     return Tuning(network, _settings(request), lab.device)
 
@@ -83,4 +84,4 @@ def preview(work: Tuning) -> bytes:
     return figures.preview_sheet(work.best_images().numpy(force=True))
 
 
-TUNE = Kind("cnn.tune", TuneRequest, TuneResult, _settle, _begin, _finish, _renderings, preview)
+TUNE = Kind("cnn.tune", TuneRequest, TuneResult, _settle, begin, _finish, _renderings, preview)

@@ -84,19 +84,21 @@ def _draw_input(pixels: NDArray[np.float64], title: str, subtitle: str) -> Image
     box = Box(MARGIN + 46, HEADER, side, side)
     draw_digit(canvas, pixels, box)
     canvas.grid(box, SIDE, SIDE, opacity=0.14)
-    _number_pixels(canvas, box)
+    number_pixels(canvas, box)
+    canvas.text(box.left - 36, box.centre[1], "row (pixel)", colour=MUTED, upright=True)
     draw_pixel_bar(canvas, Box(box.right + 20, box.top + 20, 12, 200))
     return canvas.finished()
 
 
-def _number_pixels(canvas: Canvas, box: Box) -> None:
+def number_pixels(canvas: Canvas, box: Box) -> Panel:
+    """Numbers every seventh row and column of an image; returns its pixels as a panel."""
     panel = Panel(canvas, box, Linear(0, SIDE), Linear(SIDE, 0))
     for pixel in range(0, SIDE, 7):
         x, y = panel.point(pixel + 0.5, pixel + 0.5)
         canvas.text(x, box.bottom + 14, str(pixel), size=SMALL, colour=MUTED, align="middle")
         canvas.text(box.left - 8, y, str(pixel), size=SMALL, colour=MUTED, align="right")
     canvas.text(box.centre[0], box.bottom + 34, "column (pixel)", colour=MUTED, align="middle")
-    canvas.text(box.left - 36, box.centre[1], "row (pixel)", colour=MUTED, upright=True)
+    return panel
 
 
 def _draw_sheet(images: NDArray[np.float64], captions: Sequence[str], title: str, subtitle: str) -> Image.Image:

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.rendering.axes import COLUMN, HEADER, MARGIN, SMALL, Linear, Panel, begun, colour_bar
+from service.rendering.axes import COLUMN, HEADER, MARGIN, Panel, begun, colour_bar
 from service.rendering.canvas import Box, Canvas
+from service.rendering.digits import number_pixels
 from service.rendering.lettering import TIMES, counted, number, signed
 from service.rendering.palette import INK, MUTED, PAPER, QUIET, VERMILLION, Colour, for_text, signed_scale
 from service.rendering.rendering import Rendering
@@ -83,12 +84,7 @@ def _draw_map(canvas: Canvas, values: NDArray[np.float64], box: Box, answer: Ans
     scale = signed_scale(values)
     canvas.picture(values, box, scale)
     canvas.rectangle(box, outline=QUIET)
-    panel = Panel(canvas, box, Linear(0, SIDE), Linear(SIDE, 0))
-    for pixel in range(0, SIDE, 7):
-        x, y = panel.point(pixel + 0.5, pixel + 0.5)
-        canvas.text(x, box.bottom + 14, str(pixel), size=SMALL, colour=MUTED, align="middle")
-        canvas.text(box.left - 8, y, str(pixel), size=SMALL, colour=MUTED, align="right")
-    canvas.text(box.centre[0], box.bottom + 34, "column (pixel)", colour=MUTED, align="middle")
+    panel = number_pixels(canvas, box)
     _outline(canvas, _place(panel, answer["theoretical"]).grown(2), INK)
     if answer["measured"]:
         _outline(canvas, _place(panel, answer["measured"]), VERMILLION, DASH)

@@ -15,6 +15,7 @@ from service.schemas.common import (
     Seed,
     UnitChoice,
 )
+from service.schemas.tuning import ImageSpectrum
 
 
 class ComparedSubject(Schema):
@@ -46,14 +47,6 @@ class Extent(BaseModel):
     inked_fraction: float = Field(description="Of all 784 pixels.")
 
 
-class RadialSpectrum(BaseModel):
-    """How an image's variance is spread over spatial frequencies, all orientations together."""
-
-    cycles_per_image: list[int]
-    power: list[float] = Field(description="Sums to the variance of the pixels.")
-    centroid: float | None = Field(description="In cycles per image, weighted with power; null for a blank image.")
-
-
 class NearestClass(BaseModel):
     """The class whose mean digit, of the first 2,000 test digits, correlates most with an image."""
 
@@ -78,7 +71,7 @@ class ComparedUnit(BaseModel):
     dataset_maximum: float | None = Field(description="Its largest drive for one of the first 2,000 test digits.")
     receptive_field: PixelBox = Field(description="The pixels that can reach the unit.")
     extent: Extent
-    spectrum: RadialSpectrum
+    spectrum: ImageSpectrum
     nearest_class: NearestClass | None
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
-from service.schemas.common import AnalysisRequest, Answer, LayerName, Schema, Seed, UnitChoice
+from service.schemas.common import AnalysisRequest, Answer, LayerName, PixelBox, Schema, Seed, UnitChoice
 
 Starts = Annotated[int, Field(ge=1, le=256, description="Random starts; units times starts are at most 8192.")]
 Steps = Annotated[int, Field(ge=1, le=5000)]
@@ -97,15 +97,6 @@ class Place(BaseModel):
     column: float
 
 
-class InkBox(BaseModel):
-    """The box of all pixels of 0.1 and more, `bottom` and `right` exclusive."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-
 class ImageSpectrum(BaseModel):
     """How an image's variance is spread over spatial frequencies."""
 
@@ -123,7 +114,7 @@ class ImageStatistics(BaseModel):
     near_ink: float = Field(description="Share of pixels above 0.9.")
     total_variation: float = Field(description="Mean absolute difference of neighbouring pixels.")
     centre_of_mass: Place | None
-    extent: InkBox | None
+    extent: PixelBox | None = Field(description="The box of all pixels of 0.1 and more.")
     power_spectrum: ImageSpectrum
 
 

@@ -14,6 +14,7 @@ from models.digits import DigitSample
 from models.errors import InvalidAnalysis, UnknownLayer
 from models.units import Unit
 from tests.models.left_as_found import left_as_found
+from tests.models.made_digits import noise_digits
 
 COUNT = 200
 LABELS = torch.arange(COUNT) % 10
@@ -28,8 +29,7 @@ def network() -> DigitNet:
 
 @pytest.fixture
 def sample() -> DigitSample:
-    images = torch.randint(0, 256, (COUNT, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    return DigitSample(torch.arange(COUNT), images, LABELS)
+    return noise_digits(LABELS)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from models.digit_net import LAYERS, DigitNet
 from models.digits import DigitSample
 from models.errors import UnknownLayer
 from tests.models.left_as_found import left_as_found
+from tests.models.made_digits import noise_digits
 
 PER_CLASS = 3
 LABELS = torch.arange(10).repeat_interleave(PER_CLASS)
@@ -25,8 +26,7 @@ def network() -> DigitNet:
 
 @pytest.fixture
 def sample() -> DigitSample:
-    images = torch.randint(0, 256, (COUNT, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    return DigitSample(torch.arange(100, 100 + COUNT), images, LABELS)
+    return noise_digits(LABELS, first=100)
 
 
 # Made patterns

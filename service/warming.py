@@ -1,0 +1,19 @@
+"""Kernels made ready while nobody waits for them."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+def warm_in_background(warm: Callable[[], None]) -> None:
+    """Calls `warm` in a thread of its own; where it cannot be done, whoever needs a kernel is told why."""
+    threading.Thread(target=_warm, args=(warm,), name="warming", daemon=True).start()
+
+
+def _warm(warm: Callable[[], None]) -> None:
+    try:
+        warm()
+    except Exception:
+        log.exception("the kernels are not ready")
