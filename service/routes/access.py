@@ -1,4 +1,4 @@
-"""What routes reach for: the lab and the job store of this process."""
+"""What routes reach for: who is asking, the lab and the job store of this process."""
 
 from typing import Annotated, Any
 
@@ -6,8 +6,11 @@ from fastapi import Depends, Path, Request
 
 from service.jobs.engine import Jobs
 from service.lab import Lab
+from service.principals import ANYBODY, Principal
 
-PRINCIPAL = "anonymous"
+
+def _caller() -> Principal:
+    return ANYBODY
 
 
 def _lab(request: Request) -> Lab:
@@ -18,6 +21,7 @@ def _jobs(request: Request) -> Jobs:
     return request.app.state.jobs
 
 
+Caller = Annotated[Principal, Depends(_caller)]
 LabOfProcess = Annotated[Lab, Depends(_lab)]
 JobStore = Annotated[Jobs, Depends(_jobs)]
 # PostgreSQL's text has no place for a zero byte.

@@ -19,7 +19,7 @@ from service.errors import FailedJob, InvalidRequest, UnfinishedJob
 from service.jobs.engine import Job
 from service.jobs.kinds import Kind
 from service.operations import KINDS
-from service.routes.access import NO_ZERO_BYTE, PRINCIPAL, Identity, JobStore, LabOfProcess, pictured, problems
+from service.routes.access import NO_ZERO_BYTE, Caller, Identity, JobStore, LabOfProcess, pictured, problems
 from service.schemas.common import Schema
 from service.schemas.jobs import JobDocument, JobList, Status
 
@@ -39,6 +39,7 @@ class _Submission:
         reply: Replies,
         lab: LabOfProcess,
         jobs: JobStore,
+        caller: Caller,
         prefer: Annotated[
             str | None, Header(max_length=200, description="`wait=SECONDS` (at most 60) waits for the end.")
         ] = None,
@@ -47,7 +48,7 @@ class _Submission:
             Header(min_length=1, max_length=200, description="Sent again with the same body, it gives the same job."),
         ] = None,
     ) -> None:
-        self._reply, self._lab, self._jobs = reply, lab, jobs
+        self._reply, self._lab, self._jobs, self._caller = reply, lab, jobs, caller
         self._wait_seconds = _wait_seconds(prefer)
         self._key = idempotency_key
 
@@ -68,7 +69,7 @@ class _Submission:
             kind.name,
             request.model_dump(mode="json", exclude_unset=True),
             lambda: kind.settle(request, self._lab).model_dump(mode="json"),
-            PRINCIPAL,
+            self._caller.id,
             self._key,
         )
 
