@@ -15,6 +15,7 @@ from models import kernels
 from service import database, openapi, problems
 from service.access_log import AccessLog
 from service.bodies import MAX_BODY_BYTES
+from service.browsers import Guard, OtherOrigins
 from service.catalogue import BUILDERS
 from service.jobs.engine import Jobs
 from service.lab import Lab
@@ -45,6 +46,10 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
+    app.add_middleware(problems.Faults)
+    if settings.cors_origins:
+        app.add_middleware(OtherOrigins, origins=settings.cors_origins, credentials=settings.cors_credentials)
+    app.add_middleware(Guard, frame_ancestors=settings.frame_ancestors)
     app.add_middleware(problems.RequestIds)
     app.add_middleware(AccessLog, count=app.state.metrics.count)  # the last one added is the outermost
     return app

@@ -82,6 +82,10 @@ class UnknownRendering(ServiceError):
     """A rendering that the answer does not have."""
 
 
+class ForbiddenOrigin(ServiceError):
+    """A script of another origin that wants more than it may."""
+
+
 class NotReady(ServiceError):
     """Something the service needs is missing for now."""
 
@@ -138,6 +142,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     UnsupportedMediaType: Problem(415, "unsupported-media-type", "The body has the wrong media type"),
     NotAcceptable: Problem(406, "not-acceptable", "There is no answer of that media type"),
     UnknownRendering: Problem(406, "unknown-rendering", "There is no such rendering"),
+    ForbiddenOrigin: Problem(403, "forbidden-origin", "Scripts of this origin may not do this"),
     NotReady: Problem(503, "not-ready", "The service is not ready"),
 }
 

@@ -54,10 +54,7 @@ def http_problem(status: int, headers: dict[str, str] | None = None) -> Response
 
 
 class RequestIds:
-    """Gives each request an id that is on its response and its log lines, and turns faults into plain 500s.
-
-    The outermost layer: it also words the refusal of a body that is too large, which Starlette sends as plain text.
-    """
+    """Gives each request an id that is on its response and its log lines."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -69,7 +66,27 @@ class RequestIds:
             return
         identity = _well_formed(scope) or uuid.uuid4().hex
         request_id.set(identity)
-        sender = _Sender(scope, receive, send, identity)
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", identity.encode("ascii"))]
+            await send(message)
+
+        await self._app(scope, receive, named)
+
+
+class Faults:
+    """Turns faults into plain 500s, and words the refusal of a body that is too large, which Starlette does not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        sender = _Sender(scope, receive, send)
         try:
             await self._app(scope, receive, sender)
         except ClientDisconnect:
@@ -85,29 +102,22 @@ class RequestIds:
 
 
 class _Sender:
-    """Sends a response with the request's id on it."""
+    """Sends a response, another one in place of Starlette's 413."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, identity: str) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope, self._receive, self._send = scope, receive, send
-        self._identity = identity
         self._is_replaced = False
         self.has_started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.has_started = True
             if message["status"] == 413 and not _is_problem(message):
                 self._is_replaced = True
-                await http_problem(413)(self._scope, self._receive, self._start)
+                await http_problem(413)(self._scope, self._receive, self._send)
                 return
-            await self._start(message)
-        elif not self._is_replaced:
+        if not self._is_replaced:
             await self._send(message)
-
-    async def _start(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.has_started = True
-            message["headers"] = [*message["headers"], (b"x-request-id", self._identity.encode("ascii"))]
-        await self._send(message)
 
 
 def _is_problem(message: Message) -> bool:

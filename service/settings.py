@@ -1,11 +1,20 @@
 """All that an operator may set, read once from the environment (prefix ``PATCHCLAMP_``)."""
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.logs import LogFormat
 
@@ -16,6 +25,40 @@ _TEST_VARIABLES = {f"{PREFIX}INSIST"}
 
 class InvalidSettings(Exception):
     """Settings that cannot be; the message names each one and what is allowed."""
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+_ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+)(:[1-9][0-9]{0,4})?")
+
+
+def _origin(value: str) -> str:
+    found = _ORIGIN.fullmatch(value)
+    if not found or not (found[1] == "https" or _is_loopback(found[2])):
+        raise ValueError(
+            "an origin is https://HOST or https://HOST:PORT in small letters, without a path or a slash at its end; "
+            "http:// only for this machine, as in http://localhost:3000"
+        )
+    return value
+
+
+def _origin_or_all(value: str) -> str:
+    return value if value == "*" else _origin(value)
+
+
+def _listed(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+OriginOrAll = Annotated[str, AfterValidator(_origin_or_all)]
 
 
 class Settings(BaseSettings):
@@ -36,6 +79,15 @@ class Settings(BaseSettings):
     open_access: bool = Field(
         False, description="Listen beyond this machine although nobody needs a key; anyone who reaches it may use it."
     )
+    cors_origins: Annotated[tuple[OriginOrAll, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (), description="Whose scripts may read our answers: origins with commas between them, or `*` for all."
+    )
+    cors_credentials: bool = Field(
+        False, description="Browsers send cookies along, for a sign-in in front of the service; we need none ourselves."
+    )
+    frame_ancestors: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (), description="Whose pages may show ours in a frame, besides our own: origins with commas between them."
+    )
     device: Literal["cpu", "cuda", "auto"] = Field("cpu", description="Where jobs compute.")
     workers: int = Field(1, ge=1, le=64, description="Worker processes that `serve` runs.")
     threads: int = Field(1, ge=1, le=256, description="torch threads of each process.")
@@ -54,15 +106,20 @@ class Settings(BaseSettings):
             object.__setattr__(self, "database_url", f"sqlite:///{self.data.resolve() / 'patchclamp.db'}")
         return self
 
+    @field_validator("cors_credentials")
+    @classmethod
+    def _not_to_everybody(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and "*" in info.data.get("cors_origins", ()):
+            raise ValueError(
+                "with `*` in PATCHCLAMP_CORS_ORIGINS any site could act with a visitor's cookies; name the origins, or "
+                "leave this out"
+            )
+        return value
+
     @property
     def is_local(self) -> bool:
         """Whether only this machine can reach the service."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return _is_loopback(self.host)
 
 
 def read_settings(environment: dict[str, str]) -> Settings:

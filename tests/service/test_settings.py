@@ -76,6 +76,54 @@ def test_a_value_that_cannot_be_is_refused_by_its_name(monkeypatch: pytest.Monke
         settings(monkeypatch, **{name: value})
 
 
+def test_origins_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = settings(
+        monkeypatch,
+        CORS_ORIGINS="https://portal.example, http://localhost:3000",
+        FRAME_ANCESTORS="https://portal.example:8443,",
+    )
+    assert listed.cors_origins == ("https://portal.example", "http://localhost:3000")
+    assert listed.frame_ancestors == ("https://portal.example:8443",)
+    assert settings(monkeypatch, CORS_ORIGINS="", FRAME_ANCESTORS="").cors_origins == ()
+
+
+@pytest.mark.parametrize("name", ["CORS_ORIGINS", "FRAME_ANCESTORS"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "portal.example",
+        "https://portal.example/",
+        "https://portal.example/lab",
+        "https://Portal.example",
+        "https://*.example",
+        "http://portal.example",
+        "http://127.0.0.1.example",
+        "https://user@portal.example",
+        "https://portal.example:0",
+        "https://portal.example; script-src *",
+        "null",
+        "file://",
+    ],
+)
+def test_what_is_no_origin_is_refused_with_the_form_of_one(
+    monkeypatch: pytest.MonkeyPatch, name: str, origin: str
+) -> None:
+    with pytest.raises(InvalidSettings, match=rf"^{PREFIX}{name}: .*https://HOST:PORT"):
+        settings(monkeypatch, **{name: f"https://portal.example,{origin}"})
+
+
+def test_every_origin_may_read_but_only_without_cookies(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings(monkeypatch, CORS_ORIGINS="*").cors_origins == ("*",)
+    with pytest.raises(InvalidSettings, match=f"^{PREFIX}CORS_CREDENTIALS: .*name the origins"):
+        settings(monkeypatch, CORS_ORIGINS="*", CORS_CREDENTIALS="true")
+    assert settings(monkeypatch, CORS_ORIGINS="https://portal.example", CORS_CREDENTIALS="true").cors_credentials
+
+
+def test_not_everybody_may_show_our_pages_in_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidSettings, match=f"^{PREFIX}FRAME_ANCESTORS: "):
+        settings(monkeypatch, FRAME_ANCESTORS="*")
+
+
 def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidSettings) as refusal:
         settings(monkeypatch, PORT="0", WORKERS="0")
