@@ -59,9 +59,17 @@ workers = sa.Table(
 
 def workflow_status(engine: sa.Engine) -> sa.TableClause:
     """The documented columns of DBOS's table that we read; DBOS keeps it in a schema of its own on PostgreSQL."""
-    columns = ("workflow_uuid", "status", "executor_id", "recovery_attempts")
+    return _of_dbos(engine, "workflow_status", "workflow_uuid", "status", "executor_id", "recovery_attempts")
+
+
+def streams(engine: sa.Engine) -> sa.TableClause:
+    """Where DBOS keeps what jobs tell of themselves; documented columns."""
+    return _of_dbos(engine, "streams", "workflow_uuid", "key", "offset")
+
+
+def _of_dbos(engine: sa.Engine, name: str, *columns: str) -> sa.TableClause:
     schema = "dbos" if engine.dialect.name == "postgresql" else None
-    return sa.table("workflow_status", *map(sa.column, columns), schema=schema)
+    return sa.table(name, *map(sa.column, columns), schema=schema)
 
 
 def connect(url: str) -> sa.Engine:

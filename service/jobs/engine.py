@@ -2,9 +2,10 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
@@ -16,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from service import database
 from service.errors import HTTP_PROBLEMS, IdempotencyConflict, UnfinishedJob, UnknownJob
 from service.jobs.records import NO_PROGRESS
+from service.jobs.watch import Watch
 from service.schemas.jobs import Status
 
 APPLICATION = "patchclamp"
@@ -28,7 +30,6 @@ EVENTS = "events"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _jobs = database.jobs
-_POLL_SECONDS = 0.1  # on SQLite; PostgreSQL notifies
 
 
 STATUS = {
@@ -104,11 +105,11 @@ class Jobs:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._status = database.workflow_status(engine)
+        self._watch = Watch(engine, EVENTS)
         self._client = DBOSClient(
             system_database_engine=engine,
             serializer=SERIALIZER,
             application_name=APPLICATION,
-            use_listen_notify=engine.dialect.name == "postgresql",
             retry_connection_errors=False,
         )
 
@@ -197,12 +198,16 @@ class Jobs:
 
     async def events(self, job_id: str, first: int = 0) -> AsyncIterator[Event]:
         """What the job says of itself from event number `first` on, and at last how it ended."""
-        number = first
-        async for value in self._client.read_stream_async(
-            job_id, EVENTS, offset=first, polling_interval_sec=_POLL_SECONDS
-        ):
-            yield Event(number, value["event"], value["data"])
-            number += 1
+        number, standing = first, await self._watch.standing(job_id)
+        while True:
+            is_terminal = STATUS[standing.status].is_terminal
+            count = None if is_terminal else max(0, standing.events - number)
+            for told in await asyncio.to_thread(self._told, job_id, number, count):
+                yield Event(number, told["event"], told["data"])
+                number += 1
+            if is_terminal:
+                break
+            standing = await self._watch.change(job_id, standing)
         job = await asyncio.to_thread(self.get, job_id, False)
         yield Event(number, job.status, job)
 
@@ -221,6 +226,10 @@ class Jobs:
         with self._engine.connect() as connection, connection.begin() as transaction:
             connection.execute(sa.insert(database.defaults).values(family="", model_id=""))
             transaction.rollback()
+
+    def _told(self, job_id: str, first: int, count: int | None) -> Sequence[Mapping[str, Any]]:
+        """`count` events that are there, from number `first` on; without a count all that an ended job told."""
+        return list(islice(self._client.read_stream(job_id, EVENTS, offset=first), count))
 
     def _earlier(self, job_id: str, fingerprint: str) -> Job | None:
         with self._engine.connect() as connection:
