@@ -20,7 +20,7 @@ from service.catalogue import BUILDERS
 from service.jobs.engine import Jobs
 from service.lab import Lab
 from service.metrics import Metrics
-from service.routes import cnn, digits, docs, health, jobs, lstm, metrics, models, physiology
+from service.routes import cnn, digits, docs, health, jobs, lstm, metrics, models, pages, physiology
 from service.settings import Settings
 from service.warming import warm_in_background
 
@@ -40,7 +40,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.metrics = Metrics(lambda: app.state.lab)
-    for route in (cnn, physiology, lstm, digits, jobs, models, health, metrics, docs):
+    for route in (cnn, physiology, lstm, digits, jobs, models, health, metrics, docs, pages):
         app.include_router(route.router)
     app.mount("/web", StaticFiles(directory=WEB), name="web")
     problems.install(app)

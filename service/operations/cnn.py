@@ -48,7 +48,8 @@ def activations(request: ActivationsRequest, lab: Lab) -> Answered:
             for layer in layers
         ),
     ]
-    return Answered({"model": model.reference, "prediction": prediction, "layers": layers}, pictures)
+    answer = {"model": model.reference, "prediction": prediction, "input": seen.pixels.numpy(), "layers": layers}
+    return Answered(answer, pictures)
 
 
 def _predictions(network: DigitNet, seen: list[Stimulus]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi.responses import FileResponse
 from starlette.exceptions import HTTPException
 
 from service.answers import json_response
@@ -15,12 +15,6 @@ router = APIRouter(tags=["service"])
 
 _PAGE = FilePath(__file__).parent.parent / "web" / "docs.html"
 _KINDS = {problem.slug: problem for problem in (*PROBLEMS.values(), *HTTP_PROBLEMS.values())}
-
-
-@router.get("/", include_in_schema=False)
-async def front() -> Response:
-    """Lead to the documentation."""
-    return RedirectResponse("/docs")
 
 
 @router.get("/docs", include_in_schema=False)

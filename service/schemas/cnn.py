@@ -85,6 +85,7 @@ class ActivationsAnswer(Answer):
     """The prediction and the activity of the layers asked for."""
 
     prediction: Prediction
+    input: list[list[float]] = Field(description="What the network saw: 28 rows of 28, 0 paper to 1 ink.")
     layers: list[LayerActivity]
 
 

@@ -1,0 +1,28 @@
+/**
+ * Runs `work` on the newest of what it is given: one at a time, what came in between is dropped.
+ *
+ * @template T
+ * @param {(given: T) => Promise<void>} work
+ * @returns {(given: T) => void}
+ */
+export function latest(work) {
+  let isRunning = false;
+  let waiting = null;
+
+  async function run(given) {
+    isRunning = true;
+    try {
+      await work(given);
+    } finally {
+      isRunning = false;
+      const next = waiting;
+      waiting = null;
+      if (next) run(next.given);
+    }
+  }
+
+  return (given) => {
+    if (isRunning) waiting = { given };
+    else run(given);
+  };
+}
