@@ -8,7 +8,8 @@ import threading
 from collections.abc import Sequence
 
 from service import logs
-from service.settings import InvalidSettings, Settings, read_settings
+from service.settings import CannotStart, InvalidSettings, Settings, read_settings
+from service.supervisor import CANNOT_START
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,11 +19,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _doctor(options)
     try:
         settings = _settings(options.command)
-    except InvalidSettings as error:
+        logs.configure(settings.log_level, settings.log_format)
+        return options.run(settings, options)
+    except CannotStart as error:
         print(error, file=sys.stderr)
-        return 2
-    logs.configure(settings.log_level, settings.log_format)
-    return options.run(settings, options)
+        return CANNOT_START
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,10 +70,14 @@ def _serve(settings: Settings, _options: argparse.Namespace) -> int:
 def _api(settings: Settings, options: argparse.Namespace) -> int:
     import uvicorn
 
+    from service import database
     from service.app import create_app
     from service.protocol import Protocol
 
     _follow_parent(options)
+    engine = database.connect(settings.database_url)
+    database.prepare(settings.database_url, engine)  # what uvicorn starts could not say why it cannot start
+    engine.dispose()
     uvicorn.run(
         create_app(settings),
         host=settings.host,
@@ -101,7 +106,8 @@ def _follow_parent(options: argparse.Namespace) -> None:
     """Ends this process in good order when the supervisor is gone, however it went: its end of the pipe closes."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        while os.read(sys.stdin.fileno(), 1):  # not sys.stdin itself: its lock would hinder an orderly exit
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     if options.with_parent:

@@ -1,4 +1,7 @@
-"""The one database: jobs, checkpoints, results, trained models, worker beats. Nothing else must last."""
+"""The one database: jobs, checkpoints, results, trained models, keys, worker beats. Nothing else must last.
+
+The tables stand here as they are today; a change to them needs a file in `service/migrations/versions/` as well.
+"""
 
 import sqlite3
 from pathlib import Path
@@ -6,10 +9,19 @@ from typing import Any
 
 import sqlalchemy as sa
 from dbos import DBOS
+from dbos._migration import get_migration_versions, get_sqlite_migration_versions  # private; held by a test
 from sqlalchemy import event
+
+from service import migrations
+from service.settings import CannotStart
 
 metadata = sa.MetaData()
 MICROSECONDS = 1_000_000
+
+
+class NewerDatabase(CannotStart):
+    """A database that a newer version has written."""
+
 
 jobs = sa.Table(
     "patchclamp_jobs",
@@ -27,6 +39,11 @@ jobs = sa.Table(
     sa.Column("starts", sa.Integer, nullable=False, default=0, comment="beginnings since the last saved state"),
     sa.Column("result", sa.LargeBinary, comment="JSON"),
     sa.Column("problem", sa.JSON, comment="RFC 9457, of a job that failed"),
+    sa.Column(
+        "principal", sa.String, nullable=False, index=True, server_default="anonymous", comment="who submitted it"
+    ),
+    sa.Column("course", sa.String, nullable=False, server_default="", comment="theirs"),
+    sa.Column("role", sa.String(20), nullable=False, server_default="admin", comment="theirs at that time"),
 )
 
 models = sa.Table(
@@ -39,6 +56,9 @@ models = sa.Table(
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("card", sa.JSON, nullable=False),
     sa.Column("weights", sa.LargeBinary, nullable=False, comment="safetensors"),
+    sa.Column("owner", sa.String, nullable=False, index=True, server_default="anonymous", comment="whose job made it"),
+    sa.Column("course", sa.String, nullable=False, server_default="", comment="the owner's"),
+    sa.Column("is_shared", sa.Boolean, nullable=False, server_default=sa.false(), comment="everybody sees it"),
 )
 
 defaults = sa.Table(
@@ -46,6 +66,19 @@ defaults = sa.Table(
     metadata,
     sa.Column("family", sa.String(40), primary_key=True),
     sa.Column("model_id", sa.String(80), nullable=False),
+)
+
+keys = sa.Table(
+    "patchclamp_keys",
+    metadata,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("secret_sha256", sa.String(64), nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("course", sa.String, nullable=False),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger),
+    sa.Column("revoked_at", sa.BigInteger),
 )
 
 workers = sa.Table(
@@ -83,9 +116,16 @@ def connect(url: str) -> sa.Engine:
 
 
 def prepare(url: str, engine: sa.Engine) -> None:
-    """Creates all tables or brings them up to date; any process may do so at any time."""
-    if url.startswith("sqlite"):
-        _prepare_file(url)
+    """Creates all tables or brings them up to date; any process may do so at any time.
+
+    Raises:
+        NewerDatabase: A newer version has written it; nothing is changed then.
+    """
+    if file := _file(url):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    refuse_newer(engine)
+    if file:
+        _keep_write_ahead_log(file)
     DBOS.migrate(url)
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
@@ -93,7 +133,30 @@ def prepare(url: str, engine: sa.Engine) -> None:
             connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('patchclamp'))"))
         else:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        metadata.create_all(connection)
+        migrations.upgrade(connection)
+
+
+def refuse_newer(engine: sa.Engine) -> None:
+    """Refuses a database that a newer version has written; reads only.
+
+    Raises:
+        NewerDatabase: It is one.
+    """
+    with engine.connect() as connection:
+        is_newer = bool(migrations.unknown_revisions(connection))
+    there, wanted = dbos_versions(engine)
+    if is_newer or there > wanted:
+        raise NewerDatabase(
+            "The database was written by a newer version of Patchclamp and is left as it is. "
+            "Install that version again, or restore a backup of before."
+        )
+
+
+def dbos_versions(engine: sa.Engine) -> tuple[int, int]:
+    """The versions of DBOS's own tables: that which is there (0: none), and that which is wanted."""
+    if engine.dialect.name == "postgresql":
+        return get_migration_versions(engine, "dbos", True)
+    return get_sqlite_migration_versions(engine)
 
 
 def now(engine: sa.Engine) -> sa.ColumnElement[int]:
@@ -105,13 +168,18 @@ def now(engine: sa.Engine) -> sa.ColumnElement[int]:
     return sa.cast(seconds * MICROSECONDS, sa.BigInteger)
 
 
-def _prepare_file(url: str) -> None:
+def _file(url: str) -> Path | None:
+    if not url.startswith("sqlite"):
+        return None
     path = sa.make_url(url).database
     if path is None:
         raise ValueError("a SQLite database has to be a file: sqlite:///FILE")
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    # Write-ahead logging lets readers go on while somebody writes; the file remembers it.
-    with sqlite3.connect(path, timeout=30) as connection:
+    return Path(path)
+
+
+def _keep_write_ahead_log(file: Path) -> None:
+    """Lets readers go on while somebody writes; the file remembers it."""
+    with sqlite3.connect(file, timeout=30) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
     connection.close()
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import sqlalchemy as sa
-from dbos._migration import get_migration_versions, get_sqlite_migration_versions  # private; held by a test
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from models import kernels
@@ -146,7 +145,7 @@ def _sqlite(settings: Settings, file: Path) -> Finding:
             complaints = connection.exec_driver_sql("PRAGMA quick_check(3)").scalars().all()
         if complaints != ["ok"]:
             return _damaged(file, "; ".join(complaints))
-        age = _schema_finding(engine, str(file), *get_sqlite_migration_versions(engine))
+        age = _schema_finding(engine, str(file))
     except OperationalError as error:
         remedy = "See that the user that runs the service may read and write it."
         return Finding("database", Verdict.PROBLEM, f"{file} cannot be opened: {error.orig}.", remedy)
@@ -177,18 +176,21 @@ def _postgresql(settings: Settings) -> Finding:
     where = sa.make_url(settings.database_url).render_as_string(hide_password=True)
     try:
         engine = _reader(settings)
-        return _schema_finding(engine, where, *get_migration_versions(engine, "dbos", True))
+        return _schema_finding(engine, where)
     except SQLAlchemyError as error:
         complaint = str(getattr(error, "orig", error)).splitlines()[0]
         remedy = f"See that PostgreSQL runs and that {PREFIX}DATABASE_URL names its address, user and password."
         return Finding("database", Verdict.PROBLEM, f"{where} cannot be reached: {complaint}.", remedy)
 
 
-def _schema_finding(engine: sa.Engine, where: str, version: int, latest: int) -> Finding:
-    """Whether the tables are those of this version; the two numbers are those of DBOS's tables, there and wanted."""
-    if version > latest:
+def _schema_finding(engine: sa.Engine, where: str) -> Finding:
+    """Whether the tables are those of this version."""
+    try:
+        database.refuse_newer(engine)
+    except database.NewerDatabase:
         remedy = "Install the newer version again, or restore a backup of before."
         return Finding("database", Verdict.PROBLEM, f"{where} was written by a newer version.", remedy)
+    version, latest = database.dbos_versions(engine)
     missing = _missing(engine)
     if not missing and version == latest:
         return Finding("database", Verdict.OK, f"{where} is readable and up to date.")

@@ -32,7 +32,8 @@ def configure(level: str, log_format: LogFormat) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
     sys.excepthook = _log_last_words
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for chatty in ("alembic", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     dbos = logging.getLogger("dbos")
     dbos.handlers = [handler]
     dbos.propagate = False

@@ -23,7 +23,11 @@ PREFIX = "PATCHCLAMP_"
 _TEST_VARIABLES = {f"{PREFIX}INSIST"}
 
 
-class InvalidSettings(Exception):
+class CannotStart(Exception):
+    """Why no process of the service can start here, however often it is tried; the message says how to mend it."""
+
+
+class InvalidSettings(CannotStart):
     """Settings that cannot be; the message names each one and what is allowed."""
 
 

@@ -15,13 +15,17 @@ from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
+CANNOT_START = 2  # the exit status of a process that says why it cannot start; starting it again would not help
 GRACE_SECONDS = 15.0
 HASTY_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 10.0
 
 
 def supervise(settings: Settings) -> int:
-    """Runs API and workers until SIGTERM or SIGINT, then ends them in good order."""
+    """Runs API and workers until SIGTERM or SIGINT, then ends them in good order; returns the exit status.
+
+    Where one of them cannot start here at all, everything ends.
+    """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -42,7 +46,7 @@ def supervise(settings: Settings) -> int:
         watcher.join(max(0.0, deadline - time.monotonic()))
         child.kill()
         watcher.join()
-    return 0
+    return CANNOT_START if any(child.cannot_start for child in children) else 0
 
 
 @dataclass
@@ -51,6 +55,7 @@ class _Child:
 
     name: str
     arguments: list[str]
+    cannot_start: bool = field(default=False, init=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -67,6 +72,10 @@ class _Child:
                 )
             status = self._process.wait()
             if stop.is_set():
+                return
+            if status == CANNOT_START:  # it has said why
+                self.cannot_start = True
+                stop.set()
                 return
             was_hasty = time.monotonic() - began < HASTY_SECONDS
             pause = min(max(0.5, 2 * pause), LONGEST_PAUSE_SECONDS) if was_hasty else 0.0

@@ -242,6 +242,7 @@ class Jobs:
 
     def _insert(self, job_id: str, kind: str, request: Mapping[str, Any], principal: str, fingerprint: str) -> None:
         row = {"id": job_id, "kind": kind, "request": request, "fingerprint": fingerprint, "progress": NO_PROGRESS}
+        row |= {"principal": principal}
         created_at = database.now(self._engine)
         with self._engine.begin() as connection:
             connection.execute(sa.insert(_jobs).values(**row, created_at=created_at))
