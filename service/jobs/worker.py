@@ -33,7 +33,7 @@ from service.warming import warm_in_background
 log = logging.getLogger(__name__)
 
 STATE_EVERY_SECONDS = 1.0
-PREVIEW_EVERY_SECONDS = 1.0
+PREVIEW_EVERY_SECONDS = 0.25  # forms before the eye
 STARTS_WITHOUT_PROGRESS = 5
 # DBOS counts every return to the queue, also by an orderly restart; what ends a job that kills its worker is our own
 # count of starts without progress.

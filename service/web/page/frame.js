@@ -56,7 +56,10 @@ export class Frame {
     }, TELL_EVERY_MS);
   }
 
-  /** Offers what was answered: the exact `call`, its `answer`, and the pictures that `figures` answers with by name. */
+  /**
+   * Offers what was answered: the exact `call`, its `answer`, and the pictures (`names`) that `figures.call` answers with.
+   * Several offers are told apart by their `title`.
+   */
   offer(offered) {
     this._take.offer(offered);
   }
@@ -76,8 +79,9 @@ export class Frame {
 
   /** Shows why something was not done, and what to do. */
   refuse(error) {
-    if (!(error instanceof Problem)) console.error(error);
-    const words = error instanceof Problem ? error.message : `The page failed: ${error.message} Reload it.`;
+    const isTold = error instanceof Problem || error.isTold;
+    if (!isTold) console.error(error);
+    const words = isTold ? error.message : `The page failed: ${error.message} Reload it.`;
     const details = (error.errors ?? []).filter(({ detail }) => detail !== words);
     this._refusal.replaceChildren(
       element("p", {}, words),
@@ -97,7 +101,9 @@ function refused(pointer, detail) {
 /** What can be taken along from a panel. */
 class Take {
   constructor() {
+    this._offers = new Map();
     this._code = element("code", {});
+    this._which = select([], () => this._choose(), { "aria-label": "Of what" });
     this._pictures = select([], () => {}, { "aria-label": "Picture" });
     this._said = element("span", { role: "status" });
     this._picture = button("Download PNG", () => this._savePicture());
@@ -114,6 +120,7 @@ class Take {
       element(
         "div",
         { class: "row" },
+        this._which,
         button("Copy link", () => this._copy(location.href, "The link")),
         button("Download JSON", () => this._saveJson()),
         this._pictures,
@@ -124,21 +131,29 @@ class Take {
     );
   }
 
-  offer({ call, answer: answered = null, figures = null }) {
-    Object.assign(this, { _call: call, _answer: answered, _figures: figures });
+  offer({ title = "", call, answer: answered = null, figures = null }) {
+    this._offers.set(title, { call, answered, figures });
     this.element.hidden = false;
+    fill(this._which, Array.from(this._offers.keys()));
+    this._which.hidden = this._offers.size < 2;
+    this._choose();
+  }
+
+  get _offer() {
+    return this._offers.get(this._which.value);
+  }
+
+  _choose() {
+    const { figures } = this._offer;
     this._picture.hidden = this._pictures.hidden = figures === null;
-    const names = figures?.names ?? [];
-    if (names.join() !== Array.from(this._pictures.options, ({ value }) => value).join()) {
-      this._pictures.replaceChildren(...names.map((name) => element("option", { value: name }, name)));
-    }
+    fill(this._pictures, figures?.names ?? []);
     this._write(this._tongue);
   }
 
   _write(tongue) {
     this._tongue = tongue;
     for (const each of this._tongues.children) each.setAttribute("aria-pressed", String(each.textContent === tongue));
-    if (this.element.open && this._call) this._code.textContent = (tongue === "curl" ? asCurl : asPython)(this._call);
+    if (this.element.open) this._code.textContent = (tongue === "curl" ? asCurl : asPython)(this._offer.call);
   }
 
   async _copy(text, what) {
@@ -147,20 +162,28 @@ class Take {
   }
 
   async _saveJson() {
-    const answered = this._answer ?? (await answer(this._call));
+    const answered = this._offer.answered ?? (await answer(this._offer.call));
     save(new Blob([JSON.stringify(answered, null, 1)], { type: "application/json" }), `${this._fileName()}.json`);
   }
 
   async _savePicture() {
-    const { call } = this._figures;
+    const { call } = this._offer.figures;
     const chosen = this._pictures.value;
     const drawn = await picture({ ...call, query: { ...call.query, rendering: chosen } });
     save(drawn, `${this._fileName()}-${chosen}.png`);
   }
 
   _fileName() {
-    return new URL(address(this._call)).pathname.slice(1).replaceAll("/", "-");
+    return new URL(address(this._offer.call)).pathname.slice(1).replaceAll("/", "-");
   }
+}
+
+/** Fills a choice, unless it has these options already. */
+function fill(choice, names) {
+  if (names.join() === Array.from(choice.options, ({ value }) => value).join()) return;
+  const chosen = choice.value;
+  choice.replaceChildren(...names.map((name) => new Option(name, name)));
+  if (names.includes(chosen)) choice.value = chosen;
 }
 
 /** Copies where the page comes over plain HTTP, too, where browsers have no clipboard for scripts. */

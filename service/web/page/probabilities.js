@@ -21,7 +21,7 @@ export class Probabilities {
       element(
         "thead",
         {},
-        element("tr", {}, ...["digit", "", "probability", "logit"].map((word) => element("th", { scope: "col" }, word))),
+        element("tr", {}, ...["digit", null, "probability", "logit"].map((word) => (word ? element("th", { scope: "col" }, word) : element("td")))),
       ),
       element("tbody", {}, ...this._rows),
     );

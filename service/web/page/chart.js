@@ -1,0 +1,156 @@
+import { element } from "./element.js";
+import { number, ticks } from "./number.js";
+import { table } from "./table.js";
+
+const MARGIN = { left: 48, right: 12, top: 8, bottom: 36 };
+const SPANS = ["area", "pairs", "whiskers"];
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * Something with a name on a chart. `points` are [x, y], for `area`, `pairs` and `whiskers` [x, from, to].
+ *
+ * @typedef {{name: string, kind?: "line" | "dots" | "bars" | "pairs" | "area" | "whiskers", points: number[][],
+ *   ink?: number}} Series
+ */
+
+/** A chart with axes and units, drawn anew at every size; its inks differ in dash as well as in colour. */
+export class Chart {
+  /**
+   * @param {string} title
+   * @param {{x: string, y: string, isLogX?: boolean, height?: number, xTicks?: number[]}} axes Labels with their units.
+   */
+  constructor(title, axes) {
+    this.title = title;
+    this._axes = { height: 200, ...axes };
+    this._series = [];
+    this._svg = svg("svg", { role: "img", "aria-label": title });
+    this._legend = element("ul", { class: "series" });
+    this._y = element("p", { class: "axis" }, axes.y);
+    this.element = element("figure", { class: "chart" }, element("figcaption", {}, element("strong", {}, title), this._legend), this._y, this._svg);
+    new ResizeObserver(() => this._draw()).observe(this._svg);
+  }
+
+  /**
+   * @param {Series[]} series
+   * @param {{xRange?: number[], yRange?: number[], rules?: number[], words?: string, axes?: object}} options Ranges that
+   *   the axes hold at least, levels drawn across, and words that say what there is to see.
+   */
+  show(series, { xRange = [], yRange = [], rules = [], words = "", axes = {} } = {}) {
+    Object.assign(this, { _series: series.map((each, place) => ({ kind: "line", ink: place, ...each })), _rules: rules, _ranges: [xRange, yRange] });
+    Object.assign(this._axes, axes);
+    this._y.textContent = this._axes.y;
+    this._svg.setAttribute("aria-label", words ? `${this.title}: ${words}` : this.title);
+    this._legend.replaceChildren(...(series.length > 1 ? this._series.map(legend) : []));
+    this._draw();
+  }
+
+  /** The numbers behind the chart. */
+  get tables() {
+    return this._series.map(({ name, points, kind }) => {
+      const columns = SPANS.includes(kind) ? [this._axes.x, "from", "to"] : [this._axes.x, this._axes.y];
+      return table(`${this.title}: ${name}`, columns, points.map((point) => point.map(number)));
+    });
+  }
+
+  _draw() {
+    const width = this._svg.clientWidth;
+    if (!width) return;
+    const { height } = this._axes;
+    this._svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this._svg.setAttribute("height", height);
+    this._scale(width, height);
+    this._svg.replaceChildren(...this._frame(width, height), ...this._series.flatMap((each) => this._marks(each)));
+  }
+
+  _scale(width, height) {
+    const points = this._series.flatMap(({ points: all }) => all);
+    const across = [...points.map(([x]) => x), ...this._ranges?.[0] ?? []];
+    const up = [...points.flatMap(([, ...values]) => values), ...(this._ranges?.[1] ?? []), ...(this._rules ?? [])];
+    const [low, high] = spread(across.map((x) => this._along(x)), 0);
+    const [bottom, top] = spread(up, 0.06);
+    const inner = [width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom];
+    this._range = { low, high, bottom, top };
+    this._x = (x) => MARGIN.left + ((this._along(x) - low) / (high - low)) * inner[0];
+    this._upward = (y) => MARGIN.top + (1 - (y - bottom) / (top - bottom)) * inner[1];
+  }
+
+  _along(x) {
+    return this._axes.isLogX ? Math.log10(x) : x;
+  }
+
+  _frame(width, height) {
+    const { low, high, bottom, top } = this._range;
+    const right = width - MARGIN.right;
+    const base = height - MARGIN.bottom;
+    const across = this._axes.xTicks ?? (this._axes.isLogX ? decades(low, high) : ticks(low, high, Math.min(7, width / 70)));
+    return [
+      ...ticks(bottom, top, 4).flatMap((y) => [
+        svg("path", { class: y === 0 ? "zero" : "rule", d: `M${MARGIN.left} ${this._upward(y)}H${right}` }),
+        svg("text", { x: MARGIN.left - 6, y: this._upward(y) + 4, "text-anchor": "end" }, number(y)),
+      ]),
+      ...across.map((x) => svg("text", { x: this._x(x), y: base + 16, "text-anchor": "middle" }, number(x))),
+      ...(this._rules ?? []).map((y) => svg("path", { class: "level", d: `M${MARGIN.left} ${this._upward(y)}H${right}` })),
+      svg("text", { x: right, y: height - 4, "text-anchor": "end", class: "label" }, this._axes.x),
+    ];
+  }
+
+  _marks({ kind, points, ink }) {
+    const at = (x, y) => `${this._x(x).toFixed(1)} ${this._upward(y).toFixed(1)}`;
+    const style = `ink-${ink}`;
+    if (kind === "line") return [svg("path", { class: `line ${style}`, d: points.map(([x, y], place) => `${place ? "L" : "M"}${at(x, y)}`).join("") })];
+    if (kind === "area") {
+      const back = points.toReversed().map(([x, , to]) => `L${at(x, to)}`);
+      return [svg("path", { class: `area ${style}`, d: `${points.map(([x, from], place) => `${place ? "L" : "M"}${at(x, from)}`).join("")}${back.join("")}Z` })];
+    }
+    if (kind === "bars") {
+      const half = Math.max(1, (0.35 * (this._x(1) - this._x(0))));
+      return points.map(([x, y]) => {
+        const [from, to] = [this._upward(Math.max(0, y)), this._upward(Math.min(0, y))];
+        return svg("rect", { class: `bar ${style}`, x: this._x(x) - half, y: from, width: 2 * half, height: to - from });
+      });
+    }
+    if (kind === "whiskers") {
+      return points.map(([x, from, to]) => svg("path", { class: `whisker ${style}`, d: `M${at(x, from)}L${at(x, to)}` }));
+    }
+    if (kind === "pairs") {
+      return points.flatMap(([x, from, to]) => [
+        svg("path", { class: "pair", d: `M${at(x, from)}L${at(x, to)}` }),
+        svg("circle", { class: "hollow", cx: this._x(x), cy: this._upward(from), r: 2.5 }),
+        svg("circle", { class: `dot ${style}`, cx: this._x(x), cy: this._upward(to), r: 3 }),
+      ]);
+    }
+    return points.map(([x, y]) => svg("circle", { class: `dot ${style}`, cx: this._x(x), cy: this._upward(y), r: 3 }));
+  }
+}
+
+function legend({ name, ink, kind }) {
+  const swatch = svg("svg", { width: 22, height: 10, "aria-hidden": "true" });
+  swatch.append(
+    kind === "line" ? svg("path", { class: `line ink-${ink}`, d: "M0 5H22" })
+      : kind === "dots" || kind === "pairs" ? svg("circle", { class: `dot ink-${ink}`, cx: 11, cy: 5, r: 3 })
+        : kind === "whiskers" ? svg("path", { class: `whisker ink-${ink}`, d: "M11 0V10" })
+          : svg("rect", { class: `${kind === "area" ? "area" : "bar"} ink-${ink}`, width: 22, height: 10 }),
+  );
+  return element("li", {}, swatch, name);
+}
+
+/** The least and the largest, with some room; never the same. */
+function spread(values, room) {
+  const known = values.filter(Number.isFinite);
+  if (known.length === 0) return [0, 1];
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const more = (high - low || Math.abs(high) || 1) * (high === low ? 0.5 : room);
+  return [low - more, high + more];
+}
+
+function decades(low, high) {
+  return ticks(Math.ceil(low - 1e-9), Math.floor(high + 1e-9), 4).filter(Number.isInteger).map((power) => 10 ** power);
+}
+
+/** A new SVG element with text in it. */
+function svg(tag, attributes, text = "") {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(text);
+  return made;
+}
