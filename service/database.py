@@ -30,6 +30,8 @@ jobs = sa.Table(
     sa.Column("kind", sa.String(40), nullable=False),
     sa.Column("request", sa.JSON, nullable=False),
     sa.Column("fingerprint", sa.String(64), nullable=False, comment="SHA-256 of kind and body, for Idempotency-Key"),
+    sa.Column("size", sa.Float, nullable=False, server_default="1", comment="how much work, in the kind's own measure"),
+    sa.Column("models", sa.Integer, nullable=False, server_default="0", comment="how many it will publish"),
     # Times are the database's clock (see `now`); DBOS rounds its own to whole seconds on SQLite.
     sa.Column("created_at", sa.BigInteger, nullable=False, index=True),
     sa.Column("started_at", sa.BigInteger, comment="when it first began"),
@@ -44,6 +46,7 @@ jobs = sa.Table(
     ),
     sa.Column("course", sa.String, nullable=False, server_default="", comment="theirs"),
     sa.Column("role", sa.String(20), nullable=False, server_default="admin", comment="theirs at that time"),
+    sa.Index("ix_patchclamp_jobs_kind_finished_at", "kind", "finished_at"),
 )
 
 models = sa.Table(
@@ -89,10 +92,18 @@ workers = sa.Table(
     sa.Column("beaten_at", sa.BigInteger, nullable=False),
 )
 
+turns = sa.Table(
+    "patchclamp_turns",
+    metadata,
+    sa.Column("principal", sa.String, primary_key=True),
+    sa.Column("turn", sa.Integer, nullable=False, comment="the last one they were served in"),
+)
+
 
 def workflow_status(engine: sa.Engine) -> sa.TableClause:
     """The documented columns of DBOS's table that we read; DBOS keeps it in a schema of its own on PostgreSQL."""
-    return _of_dbos(engine, "workflow_status", "workflow_uuid", "status", "executor_id", "recovery_attempts")
+    columns = ("workflow_uuid", "status", "executor_id", "recovery_attempts", "queue_name", "priority")
+    return _of_dbos(engine, "workflow_status", *columns, "authenticated_user")
 
 
 def streams(engine: sa.Engine) -> sa.TableClause:

@@ -74,6 +74,11 @@ class TuningSettings:
         settings._refuse_numbers_out_of_range()
         return settings
 
+    @property
+    def image_steps(self) -> int:
+        """The work at most: images times steps."""
+        return self._count * self.starts * (self.complete().steps or 0)
+
     def _refuse_contradictions(self) -> None:
         if self.method == "notebook":
             self._refuse_what_the_notebook_lacks()

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,13 +17,15 @@ from sqlalchemy.exc import IntegrityError
 
 from service import database
 from service.errors import HTTP_PROBLEMS, IdempotencyConflict, UnfinishedJob, UnknownJob
+from service.jobs import turns
+from service.jobs.forecast import Forecast, read_forecast
 from service.jobs.records import NO_PROGRESS
+from service.jobs.turns import QUEUE
 from service.jobs.watch import Watch
 from service.schemas.jobs import Status
 
 APPLICATION = "patchclamp"
 WORKFLOW = "job"
-QUEUE = "jobs"
 VERSION = "1"  # raised only when a saved state can no longer be read: jobs of another version wait for their worker
 SERIALIZER = DBOSPortableJSONSerializer()
 EVENTS = "events"
@@ -30,6 +33,7 @@ EVENTS = "events"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _jobs = database.jobs
+FORECAST_SECONDS = 1.0
 
 
 STATUS = {
@@ -45,12 +49,18 @@ STATUS = {
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it stood when it was read; `result` is None also where it was not asked for."""
+    """A job as it stood when it was read; `result` is None also where it was not asked for.
+
+    Attributes:
+        position: In the queue, 1 is next; None of a job that is not queued.
+        starts_in_seconds: As it is foretold; None where that cannot be told, and of a job that is not queued.
+    """
 
     id: str
     kind: str
     status: Status
     position: int | None
+    starts_in_seconds: float | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -73,6 +83,7 @@ class Job:
             "kind": self.kind,
             "status": self.status,
             "position": self.position,
+            "starts_in_seconds": self.starts_in_seconds,
             "created_at": self.created_at,
             "started_at": self.started_at,
             "finished_at": self.finished_at,
@@ -91,6 +102,21 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Settled:
+    """What a job is to do.
+
+    Attributes:
+        request: With all that chance or a default decides.
+        size: How much work it is, in its kind's own measure.
+        models: How many models it will publish.
+    """
+
+    request: Mapping[str, Any]
+    size: float
+    models: int
+
+
+@dataclass(frozen=True)
 class Event:
     """Something a job said of itself: ``progress``, ``preview``, or at last the status it ended with and the `Job`."""
 
@@ -102,8 +128,10 @@ class Event:
 class Jobs:
     """The API's hold on the job store."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, lease_seconds: float) -> None:
         self._engine = engine
+        self._lease_seconds = lease_seconds
+        self._last_forecast = Forecast({}, {}), -FORECAST_SECONDS
         self._status = database.workflow_status(engine)
         self._watch = Watch(engine, EVENTS)
         self._client = DBOSClient(
@@ -121,7 +149,7 @@ class Jobs:
         self,
         kind: str,
         asked: Mapping[str, Any],
-        settle: Callable[[], Mapping[str, Any]],
+        settle: Callable[[], Settled],
         principal: str,
         key: str | None = None,
     ) -> Job:
@@ -240,12 +268,12 @@ class Jobs:
             raise IdempotencyConflict("This Idempotency-Key was used with another body; use a new key for a new job.")
         return self.get(job_id)
 
-    def _insert(self, job_id: str, kind: str, request: Mapping[str, Any], principal: str, fingerprint: str) -> None:
-        row = {"id": job_id, "kind": kind, "request": request, "fingerprint": fingerprint, "progress": NO_PROGRESS}
+    def _insert(self, job_id: str, kind: str, settled: Settled, principal: str, fingerprint: str) -> None:
+        row = {"id": job_id, "kind": kind, **vars(settled), "fingerprint": fingerprint, "progress": NO_PROGRESS}
         row |= {"principal": principal}
-        created_at = database.now(self._engine)
         with self._engine.begin() as connection:
-            connection.execute(sa.insert(_jobs).values(**row, created_at=created_at))
+            turns.lock(connection)
+            connection.execute(sa.insert(_jobs).values(**row, created_at=database.now(self._engine)))
             self._client.enqueue_in_transaction(
                 connection,
                 {
@@ -254,20 +282,16 @@ class Jobs:
                     "workflow_id": job_id,
                     "app_version": VERSION,
                     "authenticated_user": principal,
+                    "priority": turns.next_priority(connection, principal),
                 },
                 job_id,
             )
 
     def _select(self, result: sa.ColumnElement[Any]) -> sa.Select[*tuple[Any, ...]]:
         status = self._status
-        ahead, ahead_status = _jobs.alias("ahead"), status.alias("ahead_status")
-        # 1 is next: one more than the jobs that were queued earlier.
-        position = (
-            sa.select(sa.func.count() + 1)
-            .select_from(ahead.join(ahead_status, ahead_status.c.workflow_uuid == ahead.c.id))
-            .where(ahead_status.c.status == "ENQUEUED", ahead.c.created_at < _jobs.c.created_at)
-            .scalar_subquery()
-        )
+        ahead = status.alias("ahead")
+        is_ahead = sa.and_(ahead.c.status == "ENQUEUED", ahead.c.priority < status.c.priority)
+        position = sa.select(sa.func.count() + 1).where(turns.is_unfinished(ahead), is_ahead).scalar_subquery()
         return sa.select(
             *(_jobs.c.id, _jobs.c.kind, _jobs.c.request, _jobs.c.progress, _jobs.c.problem, result),
             *(_jobs.c.created_at, _jobs.c.started_at, _jobs.c.finished_at),
@@ -275,8 +299,25 @@ class Jobs:
             sa.case((status.c.status == "ENQUEUED", position)).label("position"),
         ).join_from(_jobs, status, status.c.workflow_uuid == _jobs.c.id)
 
+    def _foretold(self, job_id: str) -> tuple[float | None, float | None]:
+        """Seconds until a queued job begins and until it ends, as they are foretold."""
+        forecast, age = self._forecast(job_id)
+        times = forecast.starts.get(job_id), forecast.ends.get(job_id)
+        starts, ends = (None if seconds is None else round(max(0.0, seconds - age), 1) for seconds in times)
+        return starts, ends
+
+    def _forecast(self, job_id: str) -> tuple[Forecast, float]:
+        """A forecast that knows of this job, and its age in seconds: made once for all who ask within a second."""
+        forecast, made_at = self._last_forecast
+        if time.monotonic() - made_at > FORECAST_SECONDS or job_id not in forecast.ends:
+            made_at = time.monotonic()
+            forecast = read_forecast(self._engine, self._lease_seconds)
+            self._last_forecast = forecast, made_at
+        return forecast, time.monotonic() - made_at
+
     def _job(self, row: Any) -> Job:
         status = STATUS[row.status]
+        starts, ends = self._foretold(row.id) if status is Status.QUEUED else (None, None)
         problem = row.problem
         if status is Status.FAILED and problem is None:
             problem = HTTP_PROBLEMS[500].document("The job failed; the server's log tells more under the job's id.")
@@ -285,10 +326,11 @@ class Jobs:
             kind=row.kind,
             status=status,
             position=row.position,
+            starts_in_seconds=starts,
             created_at=_EPOCH + timedelta(microseconds=row.created_at),
             started_at=_time(row.started_at),
             finished_at=_time(row.finished_at) if status.is_terminal else None,
-            progress=row.progress,
+            progress=row.progress if ends is None else {**row.progress, "eta_seconds": ends},
             request=row.request,
             result=orjson.loads(row.result) if row.result and status is Status.SUCCEEDED else None,
             error=problem if status is Status.FAILED else None,

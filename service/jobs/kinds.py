@@ -64,6 +64,8 @@ class Kind(Generic[Request, Doing]):
         begin: The work of a settled request, at its first step.
         finish: The outcome of finished work; the last argument is the job's id.
         renderings: The pictures of a result.
+        size: How much work a settled request is, in any measure of the kind's own: tells how long it will take.
+        models: How many models a settled request will publish.
         preview: A small PNG of how far the work is, or None for a kind that has none.
         shown_request: What may be shown of a settled request.
         shown_result: What may be shown of a result; also the pictures are drawn of that alone.
@@ -77,5 +79,7 @@ class Kind(Generic[Request, Doing]):
     finish: Callable[[Request, Doing, Lab, str], Outcome]
     renderings: Callable[[Mapping[str, Any]], list[Rendering]]
     preview: Callable[[Doing], bytes] | None = None
+    size: Callable[[Request], float] = lambda _: 1.0
+    models: Callable[[Request], int] = lambda _: 0
     shown_request: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _everything
     shown_result: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _everything

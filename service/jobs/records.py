@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from service import database
+from service.jobs import turns
 from service.jobs.kinds import NewModel, Outcome
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ def begin(engine: sa.Engine, job_id: str) -> Beginning:
     begun = sa.update(_jobs).where(_jobs.c.id == job_id).values(starts=_jobs.c.starts + 1, started_at=first)
     with engine.begin() as connection:
         connection.execute(begun)
+        turns.note_served(connection, job_id)
         row = connection.execute(
             sa.select(_jobs.c.kind, _jobs.c.request, _jobs.c.state, _jobs.c.starts).where(_jobs.c.id == job_id)
         ).one()

@@ -34,5 +34,13 @@ def _renderings(result: Mapping[str, Any]) -> list[Rendering]:
 
 
 CLASS_MATRIX = Kind(
-    "cnn.class-matrix", ClassMatrixRequest, ClassMatrixResult, _settle, _begin, _finish, _renderings, preview
+    "cnn.class-matrix",
+    ClassMatrixRequest,
+    ClassMatrixResult,
+    _settle,
+    _begin,
+    _finish,
+    _renderings,
+    preview,
+    size=lambda request: request.starts * request.steps,
 )

@@ -49,4 +49,14 @@ def _renderings(result: Mapping[str, Any]) -> list[Rendering]:
     ]
 
 
-TRAIN = Kind("cnn.train", TrainRequest, TrainResult, _settle, _begin, _finish, _renderings)
+TRAIN = Kind(
+    "cnn.train",
+    TrainRequest,
+    TrainResult,
+    _settle,
+    _begin,
+    _finish,
+    _renderings,
+    size=lambda request: request.max_steps * request.batch_size,
+    models=lambda _: 1,
+)

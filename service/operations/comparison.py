@@ -88,4 +88,13 @@ def _renderings(result: Mapping[str, Any]) -> list[Rendering]:
     return pictures if development is None else [*pictures, figures.development(subjects, development)]
 
 
-COMPARE = Kind("cnn.compare", CompareRequest, CompareResult, _settle, _begin, _finish, _renderings)
+COMPARE = Kind(
+    "cnn.compare",
+    CompareRequest,
+    CompareResult,
+    _settle,
+    _begin,
+    _finish,
+    _renderings,
+    size=lambda request: len(request.subjects) * request.starts * request.steps,
+)

@@ -55,4 +55,14 @@ def _renderings(result: Mapping[str, Any]) -> list[Rendering]:
     ]
 
 
-TRAIN = Kind("lstm.train", MemoryTrainRequest, MemoryTrainResult, _settle, _begin, _finish, _renderings)
+TRAIN = Kind(
+    "lstm.train",
+    MemoryTrainRequest,
+    MemoryTrainResult,
+    _settle,
+    _begin,
+    _finish,
+    _renderings,
+    size=lambda request: request.networks * request.hidden_size * request.max_steps,
+    models=lambda request: request.networks if request.keep == "all" else 1,
+)

@@ -75,4 +75,14 @@ def _renderings(result: Mapping[str, Any]) -> list[Rendering]:
     ]
 
 
-COMPARE = Kind("lstm.compare", MemoryCompareRequest, MemoryCompareResult, _settle, _begin, _finish, _renderings)
+COMPARE = Kind(
+    "lstm.compare",
+    MemoryCompareRequest,
+    MemoryCompareResult,
+    _settle,
+    _begin,
+    _finish,
+    _renderings,
+    size=lambda request: len(request.settings) * request.networks * request.max_steps,
+    models=lambda request: len(request.settings) if request.keep else 0,
+)

@@ -161,6 +161,7 @@ QUIZ = Kind(
     _finish,
     _renderings,
     preview,
+    size=lambda request: request.starts,
     shown_request=_shown_request,
     shown_result=_shown_result,
 )

@@ -84,4 +84,14 @@ def preview(work: Tuning) -> bytes:
     return figures.preview_sheet(work.best_images().numpy(force=True))
 
 
-TUNE = Kind("cnn.tune", TuneRequest, TuneResult, _settle, begin, _finish, _renderings, preview)
+TUNE = Kind(
+    "cnn.tune",
+    TuneRequest,
+    TuneResult,
+    _settle,
+    begin,
+    _finish,
+    _renderings,
+    preview,
+    size=lambda request: _settings(request).image_steps,
+)

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from service.answers import Replies, json_response
 from service.errors import FailedJob, InvalidRequest, UnfinishedJob
-from service.jobs.engine import Job
+from service.jobs.engine import Job, Settled
 from service.jobs.kinds import Kind
 from service.operations import KINDS
 from service.routes.access import NO_ZERO_BYTE, Caller, Identity, JobStore, LabOfProcess, pictured, problems
@@ -68,10 +68,14 @@ class _Submission:
         return self._jobs.submit(
             kind.name,
             request.model_dump(mode="json", exclude_unset=True),
-            lambda: kind.settle(request, self._lab).model_dump(mode="json"),
+            lambda: self._settled(kind, request),
             self._caller.id,
             self._key,
         )
+
+    def _settled(self, kind: Kind[Any, Any], request: Schema) -> Settled:
+        settled = kind.settle(request, self._lab)
+        return Settled(settled.model_dump(mode="json"), kind.size(settled), kind.models(settled))
 
 
 Submission = Annotated[_Submission, Depends()]

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from service.schemas.common import ProblemDocument
 
@@ -30,7 +30,7 @@ class Progress(BaseModel):
     step: int
     total: int | None
     fraction: float
-    eta_seconds: float | None
+    eta_seconds: float | None = Field(description="Until it ends, of a queued or a running job.")
     metrics: dict[str, float | int | bool | None]
 
 
@@ -44,12 +44,15 @@ class Links(BaseModel):
 
 
 class JobDocument(BaseModel):
-    """A job; `position` 1 is next, null when it is not queued."""
+    """A job; `position` 1 is next, null when it is not queued. Principals take turns, one job each."""
 
     id: str
     kind: str
     status: Status
     position: int | None
+    starts_in_seconds: float | None = Field(
+        description="Of a queued job, foretold from how long jobs like those before it took; null where none was seen."
+    )
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

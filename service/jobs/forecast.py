@@ -1,0 +1,129 @@
+"""When queued jobs will begin and end, foretold from how long jobs like them have taken."""
+
+import heapq
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import sqlalchemy as sa
+
+from service import database
+from service.jobs.lease import living_workers
+from service.jobs.turns import is_unfinished
+
+HAND_OUT_SECONDS = 0.1  # from the end of a job to the beginning of the next one, as measured
+_RECENT = 20  # jobs of a kind are looked at,
+_ALIKE = 5  # and those of them that are nearest in size are believed
+
+_jobs = database.jobs
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What can be told of the queue.
+
+    None where nothing can be told: no worker lives, or a job is before it of a kind that nobody has seen end.
+
+    Attributes:
+        starts: Seconds until each queued job begins.
+        ends: Seconds until each job ends that is queued or running.
+    """
+
+    starts: Mapping[str, float | None]
+    ends: Mapping[str, float | None]
+
+
+def read_forecast(engine: sa.Engine, lease_seconds: float) -> Forecast:
+    """The forecast as things stand, by the database's own clock."""
+    workers = living_workers(engine, lease_seconds)
+    workflow = database.workflow_status(engine)
+    unfinished = (
+        sa.select(
+            *(_jobs.c.id, _jobs.c.kind, _jobs.c.size, _jobs.c.progress, workflow.c.status, workflow.c.executor_id),
+            (database.now(engine) - _jobs.c.started_at).label("elapsed"),
+        )
+        .join_from(workflow, _jobs, workflow.c.workflow_uuid == _jobs.c.id)
+        .where(is_unfinished(workflow))
+        .order_by(workflow.c.priority)
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(unfinished).all()
+        durations = Durations.read(connection, {row.kind for row in rows})
+    held = {row.executor_id: row for row in rows if row.status == "PENDING" and row.executor_id in workers}
+    running = {row.id: _remaining(row, durations) for row in held.values()}
+    waiting = [row for row in rows if row.id not in running]
+    waiting.sort(key=lambda row: row.status != "PENDING")  # what a lost worker held comes first
+    idle = len(workers) - len(running)
+    return foretell(running, idle, {row.id: durations.of(row.kind, row.size) for row in waiting})
+
+
+def foretell(running: Mapping[str, float | None], idle: int, waiting: Mapping[str, float | None]) -> Forecast:
+    """The forecast for as many workers as run jobs or are idle, each of which takes the next job when it is free.
+
+    Args:
+        running: Seconds until each running job ends; None where nobody can tell.
+        idle: So many workers do nothing yet.
+        waiting: Seconds that each queued job takes, in their order; None where nobody can tell.
+    """
+    free_at = [seconds for seconds in (*running.values(), *[0.0] * idle) if seconds is not None]
+    heapq.heapify(free_at)
+    starts: dict[str, float | None] = dict.fromkeys(waiting)
+    ends: dict[str, float | None] = {**running, **starts}
+    for job, seconds in waiting.items():
+        if not free_at:
+            break
+        begins = starts[job] = heapq.heappop(free_at) + HAND_OUT_SECONDS
+        if seconds is not None:
+            ends[job] = begins + seconds
+            heapq.heappush(free_at, begins + seconds)
+    return Forecast(starts, ends)
+
+
+class Durations:
+    """How long jobs have taken lately.
+
+    Args:
+        taken: For each kind, size and microseconds of some jobs.
+    """
+
+    def __init__(self, taken: Mapping[str, Sequence[tuple[float, int]]]) -> None:
+        self._taken = taken
+
+    @classmethod
+    def read(cls, connection: sa.Connection, kinds: Iterable[str]) -> "Durations":
+        """Those of these kinds that have succeeded last."""
+        took = _jobs.c.finished_at - _jobs.c.started_at
+        taken = {}
+        for kind in kinds:
+            recent = (
+                sa.select(_jobs.c.size, took)
+                .where(_jobs.c.kind == kind, _jobs.c.result.is_not(None), _jobs.c.started_at.is_not(None))
+                .order_by(_jobs.c.finished_at.desc())
+                .limit(_RECENT)
+            )
+            taken[kind] = [(size, took) for size, took in connection.execute(recent)]
+        return cls(taken)
+
+    def of(self, kind: str, size: float) -> float | None:
+        """The seconds that a job of this kind and size takes, or None while nobody has seen one of its kind end.
+
+        Of jobs of other sizes only the square root of the ratio counts: some of their work grows with size, some not.
+        """
+        recent = self._taken.get(kind, ())
+        alike = sorted(recent, key=lambda job: abs(math.log(job[0] / size)))[:_ALIKE]
+        if not alike:
+            return None
+        return median(math.sqrt(size / other) * took for other, took in alike) / database.MICROSECONDS
+
+
+def _remaining(row: Any, durations: Durations) -> float | None:
+    """What a running job has still to do: what is missing to its like, or at its own pace where there is none."""
+    elapsed, at_its_pace = (row.elapsed or 0) / database.MICROSECONDS, row.progress["eta_seconds"]
+    expected = durations.of(row.kind, row.size)
+    if expected is None:
+        return at_its_pace
+    if elapsed < expected:
+        return expected - elapsed
+    return 0.0 if at_its_pace is None else min(at_its_pace, expected)
