@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from service import database
 from service.errors import HTTP_PROBLEMS, IdempotencyConflict, UnfinishedJob, UnknownJob
 from service.jobs import turns
-from service.jobs.forecast import Forecast, read_forecast
+from service.jobs.forecast import Outlook
 from service.jobs.records import NO_PROGRESS
 from service.jobs.turns import QUEUE
 from service.jobs.watch import Watch
@@ -33,7 +32,6 @@ EVENTS = "events"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _jobs = database.jobs
-FORECAST_SECONDS = 1.0
 
 
 STATUS = {
@@ -130,8 +128,7 @@ class Jobs:
 
     def __init__(self, engine: sa.Engine, lease_seconds: float) -> None:
         self._engine = engine
-        self._lease_seconds = lease_seconds
-        self._last_forecast = Forecast({}, {}), -FORECAST_SECONDS
+        self._outlook = Outlook(engine, lease_seconds)
         self._status = database.workflow_status(engine)
         self._watch = Watch(engine, EVENTS)
         self._client = DBOSClient(
@@ -299,25 +296,9 @@ class Jobs:
             sa.case((status.c.status == "ENQUEUED", position)).label("position"),
         ).join_from(_jobs, status, status.c.workflow_uuid == _jobs.c.id)
 
-    def _foretold(self, job_id: str) -> tuple[float | None, float | None]:
-        """Seconds until a queued job begins and until it ends, as they are foretold."""
-        forecast, age = self._forecast(job_id)
-        times = forecast.starts.get(job_id), forecast.ends.get(job_id)
-        starts, ends = (None if seconds is None else round(max(0.0, seconds - age), 1) for seconds in times)
-        return starts, ends
-
-    def _forecast(self, job_id: str) -> tuple[Forecast, float]:
-        """A forecast that knows of this job, and its age in seconds: made once for all who ask within a second."""
-        forecast, made_at = self._last_forecast
-        if time.monotonic() - made_at > FORECAST_SECONDS or job_id not in forecast.ends:
-            made_at = time.monotonic()
-            forecast = read_forecast(self._engine, self._lease_seconds)
-            self._last_forecast = forecast, made_at
-        return forecast, time.monotonic() - made_at
-
     def _job(self, row: Any) -> Job:
         status = STATUS[row.status]
-        starts, ends = self._foretold(row.id) if status is Status.QUEUED else (None, None)
+        starts, ends = self._outlook.of(row.id) if status is Status.QUEUED else (None, None)
         problem = row.problem
         if status is Status.FAILED and problem is None:
             problem = HTTP_PROBLEMS[500].document("The job failed; the server's log tells more under the job's id.")

@@ -2,6 +2,7 @@
 
 import heapq
 import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -14,6 +15,7 @@ from service.jobs.lease import living_workers
 from service.jobs.turns import is_unfinished
 
 HAND_OUT_SECONDS = 0.1  # from the end of a job to the beginning of the next one, as measured
+_GOOD_FOR_SECONDS = 1.0
 _RECENT = 20  # jobs of a kind are looked at,
 _ALIKE = 5  # and those of them that are nearest in size are believed
 
@@ -33,6 +35,29 @@ class Forecast:
 
     starts: Mapping[str, float | None]
     ends: Mapping[str, float | None]
+
+
+class Outlook:
+    """The forecast for all who ask within a second."""
+
+    def __init__(self, engine: sa.Engine, lease_seconds: float) -> None:
+        self._engine = engine
+        self._lease_seconds = lease_seconds
+        self._last = Forecast({}, {}), -_GOOD_FOR_SECONDS
+
+    def of(self, job_id: str) -> tuple[float | None, float | None]:
+        """Seconds until an unfinished job begins and until it ends; None where nothing can be told."""
+        forecast, made_at = self._last
+        if time.monotonic() - made_at > _GOOD_FOR_SECONDS or job_id not in forecast.ends:
+            made_at = time.monotonic()
+            forecast = read_forecast(self._engine, self._lease_seconds)
+            self._last = forecast, made_at
+        age = time.monotonic() - made_at
+        starts, ends = (
+            None if seconds is None else round(max(0.0, seconds - age), 1)
+            for seconds in (forecast.starts.get(job_id), forecast.ends.get(job_id))
+        )
+        return starts, ends
 
 
 def read_forecast(engine: sa.Engine, lease_seconds: float) -> Forecast:
