@@ -43,7 +43,8 @@ def read_picture(data: bytes) -> Image.Image:
             with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:
                 _refuse_large(picture)
                 _refuse_many_scans(picture, data)
-                return _grey(ImageOps.exif_transpose(picture))
+                ImageOps.exif_transpose(picture, in_place=True)
+                return _grey(picture)
         except (PictureTooLarge, InvalidPicture):
             raise
         except Image.DecompressionBombError as error:
@@ -93,9 +94,11 @@ def _refuse_many_scans(picture: Image.Image, data: bytes) -> None:
 def _grey(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I"):  # 16 bits, which Pillow would clip rather than scale
         return Image.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8))
-    if picture.has_transparency_data:
-        transparent = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", transparent.size, "white"), transparent)
+    if picture.has_transparency_data:  # of the largest picture each band has 16 MiB, hence one band at a time
+        transparent = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+        white = Image.new("L", transparent.size, "white")
+        white.paste(transparent.convert("L"), mask=transparent.getchannel("A"))
+        return white
     return picture.convert("L")
 
 

@@ -17,6 +17,8 @@ PNG = "image/png"
 class Reply:
     """How this client wants its answer."""
 
+    offered: Sequence[str] = (JSON, PNG)
+
     def __init__(
         self,
         request: Request,
@@ -27,7 +29,7 @@ class Reply:
             str | None, Query(max_length=40, description="Which picture, with `Accept: image/png`; default: the first.")
         ] = None,
     ) -> None:
-        self._media_type = preferred(request, (JSON, PNG))
+        self._media_type = preferred(request, self.offered)
         self._with_renderings = renderings == "all"
         self._rendering = rendering
         self._if_none_match = request.headers.get("if-none-match", "")
@@ -52,7 +54,14 @@ class Reply:
         return png_response(chosen[0].png(), self._if_none_match)
 
 
+class JsonReply(Reply):
+    """How this client wants an answer that is no picture itself, though there may be some in it."""
+
+    offered = (JSON,)
+
+
 Replies = Annotated[Reply, Depends()]
+JsonReplies = Annotated[JsonReply, Depends()]
 
 
 def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -1,11 +1,12 @@
 """Request bodies, read in one way: JSON, or a picture as it is, checked before anything is done with them."""
 
 import base64
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from fastapi import Depends, Request
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -48,6 +49,7 @@ def image_body(schema: type[T]) -> Any:
             kinds = ", ".join(_IMAGE_READERS)
             raise UnsupportedMediaType(f"Send the image with one of these content types: {kinds}.")
         if media_type == JSON:
+            _refuse_options(request)
             return parse(schema, await _bytes(request))
         return _with_picture(schema, await reader(request), request)
 
@@ -58,11 +60,11 @@ def parse(schema: type[T], body: bytes) -> T:
     """The JSON `body` as `schema`.
 
     Raises:
-        MalformedBody: It is no JSON.
+        MalformedBody: It is no JSON, or names a field twice.
         InvalidRequest: It is not what the contract says; each field is named, none echoed.
     """
     try:
-        return schema.model_validate_json(body)
+        parsed = schema.model_validate_json(body)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False)
         if details[0]["type"] == "json_invalid":
@@ -72,6 +74,28 @@ def parse(schema: type[T], body: bytes) -> T:
             "The request has fields to be mended; see errors.",
             [_field_problem(schema, given, detail) for detail in details[:_MAX_ERRORS]],
         ) from None
+    if body.count(b":") != _fields(parsed):
+        _refuse_doubles(body)
+    return parsed
+
+
+def _fields(value: Any) -> int:
+    """How many fields were read. Each has a colon, so where there are more colons, one may stand there twice."""
+    if isinstance(value, BaseModel):
+        return len(value.model_fields_set) + sum(map(_fields, vars(value).values()))
+    if isinstance(value, list) and value and not isinstance(value[0], float):
+        return sum(map(_fields, value))
+    return 0
+
+
+def _refuse_doubles(body: bytes) -> None:
+    """Looks at every name: of two fields of one name the reader would have taken the last, and others the first."""
+
+    def once(fields: list[tuple[str, Any]]) -> None:
+        if len(dict(fields)) != len(fields):
+            raise MalformedBody("The body names a field twice; give each field once.")
+
+    json.loads(body, object_pairs_hook=once)
 
 
 def _field_problem(schema: type[Schema], given: Any, error: ErrorDetails) -> dict[str, str]:
@@ -135,8 +159,20 @@ _IMAGE_READERS: dict[str, Callable[[Request], Awaitable[bytes]]] = {
 }
 
 
+def _options(request: Request) -> dict[str, Any]:
+    return {name: value for name, value in request.query_params.multi_items() if name not in _REPLY_PARAMETERS}
+
+
+def _refuse_options(request: Request) -> None:
+    if options := _options(request):
+        raise InvalidRequest(
+            "With a JSON body, give the options in it; query parameters go with a picture as the body.",
+            [{"pointer": "", "detail": f"There are {len(options)} query parameters too many."}],
+        )
+
+
 def _with_picture(schema: type[T], picture: bytes, request: Request) -> T:
-    options = {name: value for name, value in request.query_params.multi_items() if name not in _REPLY_PARAMETERS}
+    options = _options(request)
     if unknown := set(options) - set(schema.model_fields) - {"preprocess"} | set(options) & {"image", "images"}:
         allowed = [*(name for name in schema.model_fields if name not in ("image", "images")), "preprocess"]
         raise InvalidRequest(

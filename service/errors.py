@@ -150,7 +150,9 @@ HTTP_PROBLEMS: dict[int, Problem] = {
     400: Problem(400, "bad-request", "The request cannot be read"),
     404: Problem(404, "not-found", "There is nothing at this address"),
     405: Problem(405, "method-not-allowed", "This address takes other methods"),
+    408: Problem(408, "request-timeout", "The request did not arrive in time"),
     413: Problem(413, "content-too-large", "The body is too large"),
+    431: Problem(431, "header-too-large", "The head of the request is too large"),
     500: Problem(500, "internal-error", "Something went wrong here"),
 }
 

@@ -26,7 +26,9 @@ _HTTP_DETAILS = {
     400: "The request cannot be read as HTTP; check how it was put together.",
     404: "There is nothing here; /docs lists every address.",
     405: "This address does not take that method; the header Allow names those it takes.",
+    408: "The request came too slowly; send it anew, all at once.",
     413: "The body is larger than 16 MiB; send less at once.",
+    431: "Address and headers have more than 64 KiB together; send less.",
 }
 
 

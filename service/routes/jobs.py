@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
-from service.answers import Replies, json_response
+from service.answers import JsonReplies, Replies, Reply, json_response
 from service.errors import FailedJob, InvalidRequest, UnfinishedJob
 from service.jobs.engine import Job, Settled
 from service.jobs.kinds import Kind
@@ -36,7 +36,7 @@ class _Submission:
 
     def __init__(
         self,
-        reply: Replies,
+        reply: JsonReplies,
         lab: LabOfProcess,
         jobs: JobStore,
         caller: Caller,
@@ -109,7 +109,7 @@ def list_jobs(
 
 
 @router.get("/{job_id}", response_model=JobDocument, responses=problems(404, 406, 422))
-def get_job(job_id: Identity, reply: Replies, jobs: JobStore) -> Response:
+def get_job(job_id: Identity, reply: JsonReplies, jobs: JobStore) -> Response:
     """Tell how a job stands, with its result once it has succeeded."""
     return json_response(_document(jobs.get(job_id), reply))
 
@@ -122,7 +122,7 @@ def delete_job(job_id: Identity, jobs: JobStore) -> Response:
 
 
 @router.post("/{job_id}/cancel", response_model=JobDocument, responses=problems(404, 406, 422))
-def cancel_job(job_id: Identity, reply: Replies, jobs: JobStore) -> Response:
+def cancel_job(job_id: Identity, reply: JsonReplies, jobs: JobStore) -> Response:
     """Cancel a job: a queued one at once, a running one within a second of work; one that has ended stays as it is."""
     return json_response(_document(jobs.cancel(job_id), reply))
 
@@ -169,7 +169,7 @@ def _shown(job: Job) -> Job:
     return replace(job, request=kind.shown_request(job.request), result=result)
 
 
-def _document(job: Job, reply: Replies) -> dict[str, Any]:
+def _document(job: Job, reply: Reply) -> dict[str, Any]:
     job = _shown(job)
     document = job.document()
     if job.result is not None:

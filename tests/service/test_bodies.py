@@ -106,6 +106,26 @@ def test_every_error_is_a_sentence() -> None:
         assert not error["detail"].endswith("..")
 
 
+@pytest.mark.parametrize(
+    ("schema", "body"),
+    [
+        (TaskRequest, b'{"seed": 1, "seed": 1}'),
+        (TaskRequest, rb'{"seed": 1, "\u0073eed": 2}'),
+        (TuneRequest, b'{"layer": "l1", "unit": {"channel": 1, "channel": 2}}'),
+        (PredictRequest, b'{"images": [{"data": "a"}, {"data": ":", "data": ":"}]}'),
+        (TrainRequest, b'{"name": "a:b", "seed": 1, "name": "c"}'),
+    ],
+)
+def test_a_field_twice_is_refused(schema: type[Schema], body: bytes) -> None:
+    with pytest.raises(MalformedBody, match="twice"):
+        parse(schema, body)
+
+
+@pytest.mark.parametrize("name", ["a:b", '"seed":1,"seed":2', "::::", '\\":'])
+def test_colons_and_quotes_within_a_string_are_no_fields(name: str) -> None:
+    assert parse(TrainRequest, json.dumps({"seed": 1, "name": name}).encode()).name == name  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
 def test_numbers_that_are_not_finite_are_refused(number: str) -> None:
     with pytest.raises((InvalidRequest, MalformedBody)):
