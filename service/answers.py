@@ -1,17 +1,24 @@
 """Answers as the client asked for them: JSON with pictures, JSON without, or one picture itself."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import Depends, Query, Request, Response
 
 from service.errors import NotAcceptable, UnknownRendering
+from service.operations.answered import Answered
 from service.rendering.rendering import Rendering
 
 JSON = "application/json"
 PNG = "image/png"
+KEPT_SECONDS = 86_400  # a newer build may draw better pictures
+NEVER_ASKED_AGAIN = f"max-age={KEPT_SECONDS}"
+ASKED_AGAIN = "no-cache"
+ACCESS_TOKEN = "access_token"
+# Other sites may show our pictures; a redirect to one and a 304 have to say so, too.
+FOR_OTHER_SITES = {"Cross-Origin-Resource-Policy": "cross-origin"}
 
 
 class Reply:
@@ -26,19 +33,42 @@ class Reply:
             Literal["all", "none"], Query(description="`none` leaves the pictures out of a JSON answer.")
         ] = "all",
         rendering: Annotated[
-            str | None, Query(max_length=40, description="Which picture, with `Accept: image/png`; default: the first.")
+            str | None,
+            Query(
+                max_length=40,
+                description="Which picture; the answer is then a PNG unless `Accept` wants JSON. "
+                "Default, with `Accept: image/png`: the first.",
+            ),
         ] = None,
     ) -> None:
-        self._media_type = preferred(request, self.offered)
+        self._media_type = preferred(request, self.offered if rendering is None else self.offered[::-1])
         self._with_renderings = renderings == "all"
         self._rendering = rendering
         self._if_none_match = request.headers.get("if-none-match", "")
+        self._is_private = "authorization" in request.headers or ACCESS_TOKEN in request.query_params
+        self._build: str = request.app.state.build
 
     def answer(self, result: Mapping[str, Any], renderings: Sequence[Rendering]) -> Response:
         """The result as JSON, or one of its renderings as PNG."""
         if self._media_type == PNG:
-            return self._picture(renderings)
+            return png_response(self._picture(renderings), self._if_none_match)
         return json_response(self.document(result, renderings))
+
+    def determined(self, by: Any, answered: Callable[[], Answered], keeping: str = NEVER_ASKED_AGAIN) -> Response:
+        """The answer that `by` determines; it is not computed for a client that has it already."""
+        told = [by, self._media_type, self._rendering, self._with_renderings, self._build]
+        headers = {
+            "ETag": _tag(orjson.dumps(told)),
+            "Cache-Control": f"private, {keeping}" if self._is_private else keeping,
+            "Vary": "Accept, Authorization",
+            **(FOR_OTHER_SITES if self._media_type == PNG else {}),
+        }
+        if _is_among(headers["ETag"], self._if_none_match):
+            return Response(status_code=304, headers=headers)
+        found = answered()
+        if self._media_type == PNG:
+            return Response(self._picture(found.renderings), headers=headers, media_type=PNG)
+        return json_response(self.document(found.result, found.renderings), headers=headers)
 
     def document(self, result: Mapping[str, Any], renderings: Iterable[Rendering]) -> Mapping[str, Any]:
         """The result with its renderings, where they are wanted; nothing is drawn where not."""
@@ -46,12 +76,12 @@ class Reply:
             return result
         return {**result, "renderings": [rendering.as_json() for rendering in renderings]}
 
-    def _picture(self, renderings: Sequence[Rendering]) -> Response:
+    def _picture(self, renderings: Sequence[Rendering]) -> bytes:
         chosen = [each for each in renderings if self._rendering in (None, each.name)]
         if not chosen:
             names = ", ".join(each.name for each in renderings) or "none"
             raise UnknownRendering(f"There is no such rendering; there are: {names}.")
-        return png_response(chosen[0].png(), self._if_none_match)
+        return chosen[0].png()
 
 
 class JsonReply(Reply):
@@ -72,16 +102,25 @@ def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | 
 
 def png_response(png: bytes, if_none_match: str = "") -> Response:
     """A picture with its strong ETag, or 304 where the client has it already."""
-    return tagged_response(png, PNG, if_none_match)
+    return tagged_response(png, PNG, if_none_match, FOR_OTHER_SITES)
 
 
-def tagged_response(body: bytes, media_type: str, if_none_match: str = "") -> Response:
+def tagged_response(
+    body: bytes, media_type: str, if_none_match: str = "", headers: Mapping[str, str] | None = None
+) -> Response:
     """Bytes with their strong ETag, or 304 where the client has them already."""
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept"}
-    if tag in (each.strip().removeprefix("W/") for each in if_none_match.split(",")) or if_none_match.strip() == "*":
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type=media_type)
+    told = {"ETag": _tag(body), "Cache-Control": ASKED_AGAIN, "Vary": "Accept", **(headers or {})}
+    if _is_among(told["ETag"], if_none_match) or if_none_match.strip() == "*":
+        return Response(status_code=304, headers=told)
+    return Response(body, headers=told, media_type=media_type)
+
+
+def _tag(told: bytes) -> str:
+    return f'"{hashlib.sha256(told).hexdigest()[:32]}"'
+
+
+def _is_among(tag: str, if_none_match: str) -> bool:
+    return tag in (each.strip().removeprefix("W/") for each in if_none_match.split(","))
 
 
 def preferred(request: Request, offered: Sequence[str]) -> str:

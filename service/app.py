@@ -12,15 +12,16 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.staticfiles import StaticFiles
 
 from models import kernels
-from service import database, openapi, problems
+from service import build, database, openapi, problems
 from service.access_log import AccessLog
 from service.bodies import MAX_BODY_BYTES
 from service.browsers import Guard, OtherOrigins
 from service.catalogue import BUILDERS
+from service.heads import Heads
 from service.jobs.engine import Jobs
 from service.lab import Lab
 from service.metrics import Metrics
-from service.routes import cnn, digits, docs, health, jobs, lstm, metrics, models, pages, physiology
+from service.routes import analyses, cnn, digits, docs, health, jobs, lstm, metrics, models, pages, physiology
 from service.settings import Settings
 from service.warming import warm_in_background
 
@@ -40,7 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.metrics = Metrics(lambda: app.state.lab)
-    for route in (cnn, physiology, lstm, digits, jobs, models, health, metrics, docs, pages):
+    for route in (cnn, physiology, lstm, analyses, digits, jobs, models, health, metrics, docs, pages):
         app.include_router(route.router)
     app.mount("/web", StaticFiles(directory=WEB), name="web")
     problems.install(app)
@@ -51,7 +52,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.add_middleware(OtherOrigins, origins=settings.cors_origins, credentials=settings.cors_credentials)
     app.add_middleware(Guard, frame_ancestors=settings.frame_ancestors)
     app.add_middleware(problems.RequestIds)
-    app.add_middleware(AccessLog, count=app.state.metrics.count)  # the last one added is the outermost
+    app.add_middleware(AccessLog, count=app.state.metrics.count)
+    app.add_middleware(Heads)  # the last one added is the outermost
     return app
 
 
@@ -59,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     torch.set_num_threads(settings.threads)
+    app.state.build = build.fingerprint()
     engine = database.connect(settings.database_url)
     database.prepare(settings.database_url, engine)
     app.state.lab = Lab(settings, engine)

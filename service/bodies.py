@@ -98,6 +98,15 @@ def _refuse_doubles(body: bytes) -> None:
     json.loads(body, object_pairs_hook=once)
 
 
+def refusal(schema: type[Schema], given: Any, error: ValidationError, what: str) -> InvalidRequest:
+    """What is to be mended in `given` to make it a `schema`; `what` it has: fields or parameters."""
+    details = error.errors(include_url=False, include_context=False)[:_MAX_ERRORS]
+    return InvalidRequest(
+        f"The request has {what} to be mended; see errors.",
+        [_field_problem(schema, given, detail) for detail in details],
+    )
+
+
 def _field_problem(schema: type[Schema], given: Any, error: ErrorDetails) -> dict[str, str]:
     path = _path(given, error["loc"])
     if error["type"] == "extra_forbidden":

@@ -1,5 +1,6 @@
 """The OpenAPI document: what FastAPI knows of the routes, and the bodies that we read ourselves."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -47,6 +48,47 @@ def _picture_options(schema: type[Schema]) -> list[dict[str, Any]]:
         for name, option in options.items()
         if name not in ("image", "images", "data")
     ]
+
+
+def parameters_of(schema: type[Schema]) -> list[dict[str, Any]]:
+    """The fields as query parameters, said as `service.addresses` reads them."""
+    described = schema.model_json_schema()
+    parameters: list[dict[str, Any]] = []
+    for name, field in described["properties"].items():
+        ways = list(_ways(name, field, described.get("$defs", {})))
+        is_required = name in described.get("required", ()) and len(ways) == 1
+        description = {"description": field["description"]} if "description" in field else {}
+        parameters += [
+            {"name": way, "in": "query", "schema": value, "required": is_required, "explode": False, **description}
+            for way, value in ways
+        ]
+    return parameters
+
+
+def _ways(name: str, field: dict[str, Any], definitions: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The parameters that can say a field: a word, a list with commas, or each of its parts, of lists the first."""
+    for option in _options(field, definitions):
+        if option["type"] == "object":
+            for part, inner in option["properties"].items():
+                yield from _ways(f"{name}.{part}", inner, definitions)
+        elif option["type"] == "array":
+            items = _options(option["items"], definitions)
+            for item in items:
+                if item["type"] in ("object", "array"):
+                    yield from _ways(f"{name}.0", item, definitions)
+                else:
+                    yield name, {**option, "items": item}
+        elif option["type"] != "null":
+            yield name, option
+
+
+def _options(field: dict[str, Any], definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    """The forms that a field may have, each in full."""
+    if "$ref" in field:
+        return _options(definitions[field["$ref"].rpartition("/")[2]], definitions)
+    if options := field.get("anyOf") or field.get("oneOf"):
+        return [form for option in options for form in _options(option, definitions)]
+    return [field]
 
 
 def install(app: FastAPI) -> None:

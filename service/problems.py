@@ -163,4 +163,5 @@ def _allowed(request: Request, found: str) -> str:
         for route in routes
         if route.matches({**request.scope, "method": method})[0] is Match.FULL
     }
-    return ", ".join(sorted((taken | set(found.split(", "))) - {""}))
+    taken |= set(found.split(", ")) - {""}
+    return ", ".join(sorted(taken | ({"HEAD"} if "GET" in taken else set())))

@@ -3,10 +3,11 @@
 from models.analysis import census as analysis
 from models.digit_net import LAYERS, DigitNet
 from service.lab import Lab
+from service.operations.analysis import Analysis
 from service.operations.answered import Answered
 from service.operations.chance import seed_or_new
 from service.rendering import census as figures
-from service.schemas.census import CensusRequest
+from service.schemas.census import CensusAnswer, CensusRequest
 
 
 def census(request: CensusRequest, lab: Lab) -> Answered:
@@ -22,3 +23,6 @@ def census(request: CensusRequest, lab: Lab) -> Answered:
     }
     result = {"model": model.reference, "seed": seed, **told, "layers": layers}
     return Answered(result, [figures.layer_census(layer, **told) for layer in layers])
+
+
+CENSUS = Analysis("/cnn/census", CensusRequest, CensusAnswer, DigitNet.FAMILY, census)

@@ -5,4 +5,9 @@ import secrets
 
 def seed_or_new(seed: int | None) -> int:
     """The seed, or a fresh one to be told in the answer."""
-    return secrets.randbits(32) if seed is None else seed
+    return new_seed() if seed is None else seed
+
+
+def new_seed() -> int:
+    """A fresh seed."""
+    return secrets.randbits(32)

@@ -8,11 +8,12 @@ import torch
 from models.analysis import activity
 from models.digit_net import LAYERS, DigitNet
 from service.lab import Lab
+from service.operations.analysis import Analysis
 from service.operations.answered import Answered
 from service.operations.images import Stimulus, batch, stimuli
 from service.rendering import cnn as figures
 from service.rendering.digits import input_image, input_sheet
-from service.schemas.cnn import ActivationsRequest, PredictRequest
+from service.schemas.cnn import ActivationsAnswer, ActivationsRequest, PredictAnswer, PredictRequest
 
 
 def predict(request: PredictRequest, lab: Lab) -> Answered:
@@ -68,3 +69,7 @@ def _title(layer: Mapping[str, Any]) -> str:
 
 def _unit(layer: Mapping[str, Any]) -> str:
     return "logit (a.u.)" if layer["name"] == "y" else "activity (a.u.)"
+
+
+PREDICT = Analysis("/cnn/predict", PredictRequest, PredictAnswer, DigitNet.FAMILY, predict)
+ACTIVATIONS = Analysis("/cnn/activations", ActivationsRequest, ActivationsAnswer, DigitNet.FAMILY, activations)

@@ -4,11 +4,12 @@ from models import memory_lstm
 from models.analysis import horizon as analysis
 from models.memory_task import DELAY_JITTER_MS
 from service.lab import Lab
+from service.operations.analysis import Analysis
 from service.operations.answered import Answered
 from service.operations.chance import seed_or_new
 from service.operations.lstm import check_affordable, clamps_of
 from service.rendering.horizon import horizon as picture
-from service.schemas.horizon import HorizonRequest
+from service.schemas.horizon import HorizonAnswer, HorizonRequest
 
 
 def horizon(request: HorizonRequest, lab: Lab) -> Answered:
@@ -32,3 +33,6 @@ def horizon(request: HorizonRequest, lab: Lab) -> Answered:
     result = {**found[0], **told, "chance": analysis.CHANCE, "models": found}
     labelled = [{**each, "label": each["model"]["id"]} for each in found]
     return Answered(result, [picture(labelled, request.criterion)])
+
+
+HORIZON = Analysis("/lstm/horizon", HorizonRequest, HorizonAnswer, memory_lstm.FAMILY, horizon)

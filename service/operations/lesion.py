@@ -4,11 +4,12 @@ from models.analysis.lesion import Preparation
 from models.digit_net import DigitNet
 from models.units import Unit
 from service.lab import Lab
+from service.operations.analysis import Analysis
 from service.operations.answered import Answered
 from service.operations.chance import seed_or_new
 from service.operations.units import unit_of
 from service.rendering import lesion as figures
-from service.schemas.lesion import LesionRequest
+from service.schemas.lesion import LesionAnswer, LesionRequest
 
 
 def lesion(request: LesionRequest, lab: Lab) -> Answered:
@@ -38,3 +39,6 @@ def lesion(request: LesionRequest, lab: Lab) -> Answered:
     pictures = [figures.accuracy(result), figures.logits(result)]
     pictures += [figures.dose(result)] if dose else [figures.each(result)] if each else []
     return Answered(result, pictures)
+
+
+LESION = Analysis("/cnn/lesion", LesionRequest, LesionAnswer, DigitNet.FAMILY, lesion)

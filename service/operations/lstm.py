@@ -15,12 +15,13 @@ from models.errors import InvalidAnalysis
 from models.memory_lstm import Clamp, MemoryLSTM
 from models.memory_task import Trials, memory_trials, memory_trials_with_delay, trials_from_inputs
 from service.lab import Lab
+from service.operations.analysis import Analysis
 from service.operations.answered import Answered
 from service.operations.chance import seed_or_new
 from service.rendering import lstm as figures
 from service.rendering.memory import aligned, scatter
 from service.rendering.rendering import Rendering
-from service.schemas.lstm import ClampChoice, SimulateRequest, TaskRequest
+from service.schemas.lstm import ClampChoice, GatesAnswer, SimulateAnswer, SimulateRequest, TaskAnswer, TaskRequest
 
 DEFAULT_SEQ_LEN = 20
 MOST_WORK = 8_000_000
@@ -142,3 +143,8 @@ def _pictures(experiment: _Experiment, predicted: np.ndarray[Any, Any], result: 
         figures.trial(result["time_ms"], result["inputs"], result["target"], result["predicted"], result["events"]),
         scatter(trials.wanted.ravel(), trials.at_reports(predicted).ravel(), **scores),
     ]
+
+
+TASK = Analysis("/lstm/task", TaskRequest, TaskAnswer, None, lambda request, _: task(request))
+SIMULATE = Analysis("/lstm/simulate", SimulateRequest, SimulateAnswer, memory_lstm.FAMILY, simulate)
+GATES = Analysis("/lstm/gates", SimulateRequest, GatesAnswer, memory_lstm.FAMILY, gates)

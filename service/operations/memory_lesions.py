@@ -5,11 +5,12 @@ from models.analysis import memory_lesions as analysis
 from models.memory_lstm import GATES, WINDOWS
 from models.memory_task import DELAY_JITTER_MS
 from service.lab import Lab
+from service.operations.analysis import Analysis
 from service.operations.answered import Answered
 from service.operations.chance import seed_or_new
 from service.operations.lstm import check_affordable
 from service.rendering.memory_lesions import lesions as picture
-from service.schemas.memory_lesions import MemoryLesionsRequest
+from service.schemas.memory_lesions import MemoryLesionsAnswer, MemoryLesionsRequest
 
 
 def lesions(request: MemoryLesionsRequest, lab: Lab) -> Answered:
@@ -24,3 +25,6 @@ def lesions(request: MemoryLesionsRequest, lab: Lab) -> Answered:
     told = {"seed": seed, "delay_ms": request.delay, "trials": request.trials, "n_repeat": request.n_repeat}
     result = {"model": model.reference, **told, **found}
     return Answered(result, [picture(result)])
+
+
+LESIONS = Analysis("/lstm/lesions", MemoryLesionsRequest, MemoryLesionsAnswer, memory_lstm.FAMILY, lesions)

@@ -3,11 +3,12 @@
 from models.analysis import receptive_field as analysis
 from models.digit_net import DigitNet
 from service.lab import Lab
+from service.operations.analysis import Analysis
 from service.operations.answered import Answered
 from service.operations.chance import seed_or_new
 from service.operations.units import unit_of
 from service.rendering import receptive_field as figures
-from service.schemas.receptive_field import ReceptiveFieldRequest
+from service.schemas.receptive_field import ReceptiveFieldAnswer, ReceptiveFieldRequest
 
 
 def receptive_field(request: ReceptiveFieldRequest, lab: Lab) -> Answered:
@@ -24,3 +25,8 @@ def receptive_field(request: ReceptiveFieldRequest, lab: Lab) -> Answered:
         **field,
     }
     return Answered(result, [figures.field(result)])
+
+
+RECEPTIVE_FIELD = Analysis(
+    "/cnn/receptive-field", ReceptiveFieldRequest, ReceptiveFieldAnswer, DigitNet.FAMILY, receptive_field
+)

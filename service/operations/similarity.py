@@ -3,10 +3,11 @@
 from models.analysis import similarity as analysis
 from models.digit_net import LAYERS, DigitNet
 from service.lab import Lab
+from service.operations.analysis import Analysis
 from service.operations.answered import Answered
 from service.operations.chance import seed_or_new
 from service.rendering import similarity as figures
-from service.schemas.similarity import SimilarityRequest
+from service.schemas.similarity import SimilarityAnswer, SimilarityRequest
 
 
 def similarity(request: SimilarityRequest, lab: Lab) -> Answered:
@@ -20,3 +21,6 @@ def similarity(request: SimilarityRequest, lab: Lab) -> Answered:
     names = [layer["name"] for layer in found["layers"]]
     pictures = [figures.matrices(found["layers"], request.per_class), figures.layers(names, found["layer_similarity"])]
     return Answered(result, pictures)
+
+
+SIMILARITY = Analysis("/cnn/similarity", SimilarityRequest, SimilarityAnswer, DigitNet.FAMILY, similarity)

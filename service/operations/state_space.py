@@ -3,11 +3,12 @@
 from models import memory_lstm
 from models.analysis import state_space as analysis
 from service.lab import Lab
+from service.operations.analysis import Analysis
 from service.operations.answered import Answered
 from service.operations.chance import seed_or_new
 from service.operations.lstm import clamps_of
 from service.rendering import state_space as figures
-from service.schemas.state_space import StateSpaceRequest
+from service.schemas.state_space import StateSpaceAnswer, StateSpaceRequest
 
 
 def state_space(request: StateSpaceRequest, lab: Lab) -> Answered:
@@ -18,3 +19,6 @@ def state_space(request: StateSpaceRequest, lab: Lab) -> Answered:
     found = analysis.state_space(lab.catalogue.network(model), request.delay, request.trials, seed, clamps)
     result = {"model": model.reference, "seed": seed, **found}
     return Answered(result, [figures.trajectories(found), figures.eigenvalues(found)])
+
+
+STATE_SPACE = Analysis("/lstm/state-space", StateSpaceRequest, StateSpaceAnswer, memory_lstm.FAMILY, state_space)

@@ -3,11 +3,12 @@
 from models.analysis import tuning_curve as analysis
 from models.digit_net import DigitNet
 from service.lab import Lab
+from service.operations.analysis import Analysis
 from service.operations.answered import Answered
 from service.operations.chance import seed_or_new
 from service.operations.units import unit_of
 from service.rendering import tuning_curve as figures
-from service.schemas.tuning_curve import TuningCurveRequest
+from service.schemas.tuning_curve import TuningCurveAnswer, TuningCurveRequest
 
 
 def tuning_curve(request: TuningCurveRequest, lab: Lab) -> Answered:
@@ -31,3 +32,6 @@ def tuning_curve(request: TuningCurveRequest, lab: Lab) -> Answered:
         **answer,
     }
     return Answered(result, [figures.curve(result), figures.stimuli(result, *zip(*shown, strict=True))])
+
+
+TUNING_CURVE = Analysis("/cnn/tuning-curve", TuningCurveRequest, TuningCurveAnswer, DigitNet.FAMILY, tuning_curve)

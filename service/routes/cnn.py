@@ -4,16 +4,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from service.answers import Replies, json_response
+from service.answers import json_response
 from service.bodies import image_body, json_body
 from service.openapi import accepts
-from service.operations import cnn
 from service.operations.class_matrix import CLASS_MATRIX
+from service.operations.cnn import ACTIVATIONS, PREDICT
 from service.operations.cnn_training import TRAIN
 from service.operations.comparison import COMPARE
 from service.operations.quiz import QUIZ, judge
 from service.operations.tuning import TUNE
-from service.routes.access import Identity, JobStore, LabOfProcess, pictured, problems
+from service.routes.access import Identity, JobStore, pictured, problems
+from service.routes.analyses import Answering
 from service.routes.jobs import Submission, job_responses
 from service.schemas.cnn import (
     ActivationsAnswer,
@@ -35,12 +36,9 @@ _DIGIT = {"sample": {"split": "test", "index": 0}}
     responses=pictured(PredictAnswer, 400, 404, 413, 415, 503),
     openapi_extra=accepts(PredictRequest, {"image": _DIGIT}, pictures=True),
 )
-def predict(
-    reply: Replies, lab: LabOfProcess, request: Annotated[PredictRequest, image_body(PredictRequest)]
-) -> Response:
+def predict(answering: Answering, request: Annotated[PredictRequest, image_body(PredictRequest)]) -> Response:
     """Tell which digit the network takes one or more images for."""
-    answered = cnn.predict(request, lab)
-    return reply.answer(answered.result, answered.renderings)
+    return answering.of(PREDICT, request)
 
 
 @router.post(
@@ -49,11 +47,10 @@ def predict(
     openapi_extra=accepts(ActivationsRequest, {"image": _DIGIT, "layers": ["l1", "y"]}, pictures=True),
 )
 def activations(
-    reply: Replies, lab: LabOfProcess, request: Annotated[ActivationsRequest, image_body(ActivationsRequest)]
+    answering: Answering, request: Annotated[ActivationsRequest, image_body(ActivationsRequest)]
 ) -> Response:
     """Record the activity of every layer, or of those asked for, while the network sees an image."""
-    answered = cnn.activations(request, lab)
-    return reply.answer(answered.result, answered.renderings)
+    return answering.of(ACTIVATIONS, request)
 
 
 @router.post(

@@ -24,12 +24,11 @@ def list_digits(
     cursor: Annotated[int, Query(ge=0, le=60_000, description="`next` of the page before.")] = 0,
 ) -> Response:
     """List digits of a split in order, on request those of one label, with a sheet that shows them."""
-    answered = digits.page(lab, split, label, limit, cursor)
-    return reply.answer(answered.result, answered.renderings)
+    by = ["digits", split, label, limit, cursor]
+    return reply.determined(by, lambda: digits.page(lab, split, label, limit, cursor))
 
 
 @router.get("/{split}/{index}", responses=pictured(DigitAnswer, 404, 503))
 def get_digit(split: Split, index: Annotated[int, Path(ge=0, le=2**31)], reply: Replies, lab: LabOfProcess) -> Response:
     """Show one digit."""
-    answered = digits.one(lab, split, index)
-    return reply.answer(answered.result, answered.renderings)
+    return reply.determined(["digit", split, index], lambda: digits.one(lab, split, index))

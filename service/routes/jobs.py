@@ -19,6 +19,7 @@ from service.errors import FailedJob, InvalidRequest, UnfinishedJob
 from service.jobs.engine import Job, Settled
 from service.jobs.kinds import Kind
 from service.operations import KINDS
+from service.operations.answered import Answered
 from service.routes.access import NO_ZERO_BYTE, Caller, Identity, JobStore, LabOfProcess, pictured, problems
 from service.schemas.common import Schema
 from service.schemas.jobs import JobDocument, JobList, Status
@@ -133,12 +134,16 @@ def cancel_job(job_id: Identity, reply: JsonReplies, jobs: JobStore) -> Response
 )
 def get_result(job_id: Identity, reply: Replies, jobs: JobStore) -> Response:
     """Fetch the result of a job that has succeeded, alone."""
-    job = _shown(jobs.get(job_id))
-    if not job.status.is_terminal:
+    if not jobs.get(job_id, with_result=False).status.is_terminal:
         raise UnfinishedJob("The job has not ended; look again later or follow its events.")
-    if job.result is None:
-        raise FailedJob(f"The job has {job.status} and left no result; GET /jobs/{{id}} tells more.")
-    return reply.answer(job.result, KINDS[job.kind].renderings(job.result))
+
+    def answered() -> Answered:
+        job = _shown(jobs.get(job_id))
+        if job.result is None:
+            raise FailedJob(f"The job has {job.status} and left no result; GET /jobs/{{id}} tells more.")
+        return Answered(job.result, KINDS[job.kind].renderings(job.result))
+
+    return reply.determined(["job", job_id], answered)
 
 
 def _existing(job_id: Identity, jobs: JobStore) -> Job:

@@ -4,15 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from service.answers import Replies
 from service.bodies import json_body
 from service.openapi import accepts
-from service.operations import horizon as horizons
-from service.operations import lstm, memory_lesions
-from service.operations import state_space as state_spaces
+from service.operations.horizon import HORIZON
+from service.operations.lstm import GATES, SIMULATE, TASK
 from service.operations.lstm_training import TRAIN
 from service.operations.memory_comparison import COMPARE
-from service.routes.access import LabOfProcess, pictured
+from service.operations.memory_lesions import LESIONS
+from service.operations.state_space import STATE_SPACE
+from service.routes.access import pictured
+from service.routes.analyses import Answering
 from service.routes.jobs import Submission, job_responses
 from service.schemas.horizon import HorizonAnswer, HorizonRequest
 from service.schemas.lstm import (
@@ -35,10 +36,9 @@ router = APIRouter(prefix="/lstm", tags=["memory network"])
     responses=pictured(TaskAnswer, 400, 413, 415),
     openapi_extra=accepts(TaskRequest, {"seq_len": 20, "seed": 1}),
 )
-def task(reply: Replies, request: Annotated[TaskRequest, json_body(TaskRequest)]) -> Response:
+def task(answering: Answering, request: Annotated[TaskRequest, json_body(TaskRequest)]) -> Response:
     """Draw a fresh trial of the memorize-and-report task."""
-    answered = lstm.task(request)
-    return reply.answer(answered.result, answered.renderings)
+    return answering.of(TASK, request)
 
 
 @router.post(
@@ -46,12 +46,9 @@ def task(reply: Replies, request: Annotated[TaskRequest, json_body(TaskRequest)]
     responses=pictured(SimulateAnswer, 400, 404, 413, 415),
     openapi_extra=accepts(SimulateRequest, {"seq_len": 300, "seed": 1}),
 )
-def simulate(
-    reply: Replies, lab: LabOfProcess, request: Annotated[SimulateRequest, json_body(SimulateRequest)]
-) -> Response:
+def simulate(answering: Answering, request: Annotated[SimulateRequest, json_body(SimulateRequest)]) -> Response:
     """Let the network do the memory task and measure how well it reports."""
-    answered = lstm.simulate(request, lab)
-    return reply.answer(answered.result, answered.renderings)
+    return answering.of(SIMULATE, request)
 
 
 @router.post(
@@ -59,12 +56,9 @@ def simulate(
     responses=pictured(GatesAnswer, 400, 404, 413, 415),
     openapi_extra=accepts(SimulateRequest, {"delay": 15, "seed": 1}),
 )
-def gates(
-    reply: Replies, lab: LabOfProcess, request: Annotated[SimulateRequest, json_body(SimulateRequest)]
-) -> Response:
+def gates(answering: Answering, request: Annotated[SimulateRequest, json_body(SimulateRequest)]) -> Response:
     """Watch the gates and the cell while the network does the memory task."""
-    answered = lstm.gates(request, lab)
-    return reply.answer(answered.result, answered.renderings)
+    return answering.of(GATES, request)
 
 
 @router.post(
@@ -72,12 +66,9 @@ def gates(
     responses=pictured(HorizonAnswer, 400, 404, 413, 415),
     openapi_extra=accepts(HorizonRequest, {"models": ["memory-lstm", "memory-lstm-open"], "seed": 1}),
 )
-def horizon(
-    reply: Replies, lab: LabOfProcess, request: Annotated[HorizonRequest, json_body(HorizonRequest)]
-) -> Response:
+def horizon(answering: Answering, request: Annotated[HorizonRequest, json_body(HorizonRequest)]) -> Response:
     """Sweep true delays to find after which one the network fails, alone or several compared."""
-    answered = horizons.horizon(request, lab)
-    return reply.answer(answered.result, answered.renderings)
+    return answering.of(HORIZON, request)
 
 
 @router.post(
@@ -86,11 +77,10 @@ def horizon(
     openapi_extra=accepts(MemoryLesionsRequest, {"delay": 15, "seed": 1}),
 )
 def lesions(
-    reply: Replies, lab: LabOfProcess, request: Annotated[MemoryLesionsRequest, json_body(MemoryLesionsRequest)]
+    answering: Answering, request: Annotated[MemoryLesionsRequest, json_body(MemoryLesionsRequest)]
 ) -> Response:
     """Hold every gate at every value in every window and see what is lost."""
-    answered = memory_lesions.lesions(request, lab)
-    return reply.answer(answered.result, answered.renderings)
+    return answering.of(LESIONS, request)
 
 
 @router.post(
@@ -98,12 +88,9 @@ def lesions(
     responses=pictured(StateSpaceAnswer, 400, 404, 413, 415),
     openapi_extra=accepts(StateSpaceRequest, {"delay": 50, "seed": 1}),
 )
-def state_space(
-    reply: Replies, lab: LabOfProcess, request: Annotated[StateSpaceRequest, json_body(StateSpaceRequest)]
-) -> Response:
+def state_space(answering: Answering, request: Annotated[StateSpaceRequest, json_body(StateSpaceRequest)]) -> Response:
     """Follow the state through the task, and find where it rests, how it drifts and what carries the value."""
-    answered = state_spaces.state_space(request, lab)
-    return reply.answer(answered.result, answered.renderings)
+    return answering.of(STATE_SPACE, request)
 
 
 @router.post(

@@ -4,15 +4,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from service.answers import Replies
 from service.bodies import json_body
 from service.openapi import accepts
-from service.operations import census as censuses
-from service.operations import lesion as lesions
-from service.operations import receptive_field as receptive_fields
-from service.operations import similarity as similarities
-from service.operations import tuning_curve as tuning_curves
-from service.routes.access import LabOfProcess, pictured
+from service.operations.census import CENSUS
+from service.operations.lesion import LESION
+from service.operations.receptive_field import RECEPTIVE_FIELD
+from service.operations.similarity import SIMILARITY
+from service.operations.tuning_curve import TUNING_CURVE
+from service.routes.access import pictured
+from service.routes.analyses import Answering
 from service.schemas.census import CensusAnswer, CensusRequest
 from service.schemas.lesion import LesionAnswer, LesionRequest
 from service.schemas.receptive_field import ReceptiveFieldAnswer, ReceptiveFieldRequest
@@ -27,10 +27,9 @@ router = APIRouter(prefix="/cnn", tags=["physiology of the digit network"])
     responses=pictured(CensusAnswer, 400, 404, 413, 415, 503),
     openapi_extra=accepts(CensusRequest, {"layers": ["l3", "l4"], "seed": 1}),
 )
-def census(reply: Replies, lab: LabOfProcess, request: Annotated[CensusRequest, json_body(CensusRequest)]) -> Response:
+def census(answering: Answering, request: Annotated[CensusRequest, json_body(CensusRequest)]) -> Response:
     """Count the dead, constant, sparse and selective units of each layer over many digits, and describe every unit."""
-    answered = censuses.census(request, lab)
-    return reply.answer(answered.result, answered.renderings)
+    return answering.of(CENSUS, request)
 
 
 @router.post(
@@ -42,15 +41,14 @@ def census(reply: Replies, lab: LabOfProcess, request: Annotated[CensusRequest, 
     ),
 )
 def tuning_curve(
-    reply: Replies, lab: LabOfProcess, request: Annotated[TuningCurveRequest, json_body(TuningCurveRequest)]
+    answering: Answering, request: Annotated[TuningCurveRequest, json_body(TuningCurveRequest)]
 ) -> Response:
     """Measure how a unit's drive changes with one property of the stimulus, and fit the curve usual for it.
 
     The property is the class of digits, or the orientation, spatial frequency, position, size or contrast of gratings
     and spots.
     """
-    answered = tuning_curves.tuning_curve(request, lab)
-    return reply.answer(answered.result, answered.renderings)
+    return answering.of(TUNING_CURVE, request)
 
 
 @router.post(
@@ -61,11 +59,10 @@ def tuning_curve(
     ),
 )
 def receptive_field(
-    reply: Replies, lab: LabOfProcess, request: Annotated[ReceptiveFieldRequest, json_body(ReceptiveFieldRequest)]
+    answering: Answering, request: Annotated[ReceptiveFieldRequest, json_body(ReceptiveFieldRequest)]
 ) -> Response:
     """Map which pixels a unit listens to by reverse correlation with white noise, beside those that can reach it."""
-    answered = receptive_fields.receptive_field(request, lab)
-    return reply.answer(answered.result, answered.renderings)
+    return answering.of(RECEPTIVE_FIELD, request)
 
 
 @router.post(
@@ -73,10 +70,9 @@ def receptive_field(
     responses=pictured(LesionAnswer, 400, 404, 413, 415, 503),
     openapi_extra=accepts(LesionRequest, {"layer": "l3", "fraction": 0.5, "seed": 1}),
 )
-def lesion(reply: Replies, lab: LabOfProcess, request: Annotated[LesionRequest, json_body(LesionRequest)]) -> Response:
+def lesion(answering: Answering, request: Annotated[LesionRequest, json_body(LesionRequest)]) -> Response:
     """Silence units, a random share of a layer, or each unit alone, and tell what the network then reads."""
-    answered = lesions.lesion(request, lab)
-    return reply.answer(answered.result, answered.renderings)
+    return answering.of(LESION, request)
 
 
 @router.post(
@@ -84,9 +80,6 @@ def lesion(reply: Replies, lab: LabOfProcess, request: Annotated[LesionRequest, 
     responses=pictured(SimilarityAnswer, 400, 404, 413, 415, 503),
     openapi_extra=accepts(SimilarityRequest, {"per_class": 10, "seed": 1}),
 )
-def similarity(
-    reply: Replies, lab: LabOfProcess, request: Annotated[SimilarityRequest, json_body(SimilarityRequest)]
-) -> Response:
+def similarity(answering: Answering, request: Annotated[SimilarityRequest, json_body(SimilarityRequest)]) -> Response:
     """Tell which digits each layer holds for alike, and how far the layers agree in that."""
-    answered = similarities.similarity(request, lab)
-    return reply.answer(answered.result, answered.renderings)
+    return answering.of(SIMILARITY, request)

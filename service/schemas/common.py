@@ -24,6 +24,16 @@ class AnalysisRequest(Schema):
 
     model: ModelId | None = Field(None, description="Default: the family's current default.")
 
+    @property
+    def chosen_models(self) -> list[ModelId | None]:
+        """The models that answer; None is the default."""
+        return [self.model]
+
+    def answered_by(self, models: list[ModelId]) -> dict[str, Any]:
+        """The fields that name these models."""
+        (model,) = models
+        return {"model": model}
+
 
 class Sample(Schema):
     """Which digit of MNIST."""

@@ -1,6 +1,6 @@
 """Request and answer of the memory network's horizon."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -38,8 +38,12 @@ class HorizonRequest(AnalysisRequest):
 
     @property
     def chosen_models(self) -> list[ModelId | None]:
-        """The models to sweep; None is the default."""
+        """The models that answer; None is the default."""
         return [self.model] if self.models is None else [*self.models]
+
+    def answered_by(self, models: list[ModelId]) -> dict[str, Any]:
+        """The fields that name these models."""
+        return super().answered_by(models) if self.models is None else {"models": models}
 
 
 class ErrorParts(BaseModel):

@@ -68,11 +68,12 @@ def test_of_several_images_the_one_that_is_not_there_is_named(client: httpx.Clie
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "/cnn/predict", {"POST"}),
-        ("DELETE", "/lstm/task", {"POST"}),
-        ("POST", "/models", {"GET"}),
-        ("PUT", "/models/digit-net", {"GET", "DELETE"}),
-        ("POST", "/jobs/nobody-s", {"GET", "DELETE"}),
+        ("GET", "/cnn/tune", {"POST"}),
+        ("PUT", "/cnn/predict", {"GET", "HEAD", "POST"}),
+        ("DELETE", "/lstm/task", {"GET", "HEAD", "POST"}),
+        ("POST", "/models", {"GET", "HEAD"}),
+        ("PUT", "/models/digit-net", {"GET", "HEAD", "DELETE"}),
+        ("POST", "/jobs/nobody-s", {"GET", "HEAD", "DELETE"}),
         ("PATCH", "/models/digit-net/default", {"PUT"}),
         ("POST", "/web/docs.js", {"GET", "HEAD"}),
     ],

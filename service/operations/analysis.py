@@ -1,0 +1,61 @@
+"""The analyses that are answered at once, and what each has to bring along."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from service.catalogue import Model
+from service.lab import Lab
+from service.operations.answered import Answered
+from service.operations.chance import new_seed
+from service.schemas.common import AnalysisRequest, Schema
+
+Asked = TypeVar("Asked", bound=Schema)
+
+
+@dataclass(frozen=True)
+class Settled(Generic[Asked]):
+    """A request whose seed and models are named, so that it determines its answer, and these models."""
+
+    request: Asked
+    models: Sequence[Model]
+
+
+@dataclass(frozen=True)
+class Analysis(Generic[Asked]):
+    """One analysis; what takes longer is a `Kind` of job.
+
+    Attributes:
+        path: Its address.
+        schema: What may be asked.
+        answer: What the result is like, with its pictures.
+        family: Whose models answer; None where no model does.
+        run: The answer to a request.
+    """
+
+    path: str
+    schema: type[Asked]
+    answer: type[BaseModel]
+    family: str | None
+    run: Callable[[Asked, Lab], Answered]
+
+    def settle(self, request: Asked, lab: Lab) -> Settled[Asked]:
+        """The request with a seed where it had none, and the models that it means now.
+
+        Raises:
+            UnknownModel, WrongFamily: A model that cannot answer.
+        """
+        settled: dict[str, Any] = {}
+        models: list[Model] = []
+        if self.lacks_seed(request):
+            settled["seed"] = new_seed()
+        if self.family is not None and isinstance(request, AnalysisRequest):
+            models = [lab.catalogue.resolve(self.family, model) for model in request.chosen_models]
+            settled |= request.answered_by([model.id for model in models])
+        return Settled(request.model_copy(update=settled), models)
+
+    def lacks_seed(self, request: Asked) -> bool:
+        """Whether chance still has to decide."""
+        return "seed" in self.schema.model_fields and getattr(request, "seed", None) is None
