@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PINNED := --constraint requirements.lock $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 ARTIFACTS := digit-net digit-net-best memory-lstm memory-lstm-open memory-lstm-long
 
-.PHONY: serve test check bench openapi artifacts format lock clean
+.PHONY: serve test check bench load openapi artifacts format lock clean
 
 serve: $(VENV)/runtime  ## the service with its worker on 127.0.0.1:8000
 	@$(BIN)/patchclamp serve
@@ -27,6 +27,9 @@ format: $(VENV)/development  ## brings the code into the one format
 
 bench: $(VENV)/development  ## speed against named peers, as ratios (BENCH=--short: a minute)
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+load: $(VENV)/development  ## a class of 100 on both databases, half an hour (LOAD=--short: two minutes)
+	@$(BIN)/python -m benchmarks.load $(LOAD)
 
 openapi: $(VENV)/runtime  ## writes docs/openapi.json anew
 	@$(BIN)/patchclamp openapi > docs/openapi.json

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,13 +53,14 @@ def cluster() -> Iterator[str]:
 
 
 @contextmanager
-def serving_on(database: str, data: Path) -> Iterator[Service]:
+def serving_on(database: str, data: Path, environment: Mapping[str, str] | None = None) -> Iterator[Service]:
     """The whole service on "sqlite" (as it is by default) or on a "postgresql" cluster of its own."""
+    given = environment or {}
     if database == "sqlite":
-        with serving(data) as running:
+        with serving(data, environment=given) as running:
             yield running
     else:
-        with cluster() as url, serving(data, environment={"PATCHCLAMP_DATABASE_URL": url}) as running:
+        with cluster() as url, serving(data, environment={**given, "PATCHCLAMP_DATABASE_URL": url}) as running:
             yield running
 
 

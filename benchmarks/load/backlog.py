@@ -1,0 +1,84 @@
+"""How long some workers take for a backlog of jobs."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks.load.section import table
+from tests.postgresql import serving_on
+
+PROMISED_FACTOR = 1.8
+# About a second each: half of them trainings, half of them tunings.
+TRAINING = ("/lstm/train", {"target_loss": 1e-9, "max_steps": 20_000, "networks": 4})
+TUNING = ("/cnn/tune", {"layer": "y", "unit": 3, "steps": 400, "early_stop": False})
+
+
+@dataclass(frozen=True)
+class SpeedUp:
+    """The same backlog with one worker and with two."""
+
+    jobs: int
+    one_seconds: float
+    two_seconds: float
+
+    @property
+    def factor(self) -> float:
+        """How many times as fast two workers are."""
+        return self.one_seconds / self.two_seconds
+
+    def lines(self) -> Iterator[str]:
+        """The figures as Markdown."""
+        seconds = (f"{each:.1f}" for each in (self.one_seconds, self.two_seconds))
+        promised = f"at least {PROMISED_FACTOR:g}"
+        head = ["backlog", "s with one worker", "s with two", "times as fast", "promised"]
+        yield from table(head, [[f"{self.jobs} jobs", *seconds, f"{self.factor:.2f}", promised]])
+
+    def broken(self) -> Iterator[str]:
+        """Each promise that the figures do not keep."""
+        if self.factor < PROMISED_FACTOR:
+            yield f"two workers are {self.factor:.2f} times as fast as one"
+
+
+def speed_up(database: str, folder: Path, jobs: int) -> SpeedUp:
+    """Times a backlog with one worker and with two, each in a service of its own."""
+    one, two = (backlog_seconds(database, folder / f"{workers} workers", workers, jobs) for workers in (1, 2))
+    return SpeedUp(jobs, one, two)
+
+
+def backlog_seconds(database: str, folder: Path, workers: int, jobs: int) -> float:
+    """From the beginning of the first to the end of the last of so many jobs, by the database's clock."""
+    folder.mkdir()
+    with serving_on(database, folder, {"PATCHCLAMP_WORKERS": str(workers)}) as service, service.client() as client:
+        _await_workers(client, workers)
+        _do(client, 4 * workers)  # what is compiled or opened once is so by now, in every worker
+        return _do(client, jobs)
+
+
+def _await_workers(client: httpx.Client, workers: int) -> None:
+    while client.get("/metrics").text.count("patchclamp_worker_beat_age_seconds{") < workers:
+        time.sleep(0.1)  # no event tells it
+
+
+def _do(client: httpx.Client, jobs: int) -> float:
+    submitted = []
+    for seed in range(jobs):
+        address, body = (TRAINING, TUNING)[seed % 2]
+        submitted.append(client.post(address, json={**body, "seed": seed}).raise_for_status().json()["id"])
+    for job in submitted:
+        with client.stream("GET", f"/jobs/{job}/events", timeout=None) as events:
+            for _ in events.iter_raw():
+                pass
+    ended = [client.get(f"/jobs/{job}?renderings=none").json() for job in submitted]
+    if wrong := [job["status"] for job in ended if job["status"] != "succeeded"]:
+        raise RuntimeError(f"Jobs of the backlog did not succeed: {wrong}.")
+    took = max(_time(job, "finished_at") for job in ended) - min(_time(job, "started_at") for job in ended)
+    return took.total_seconds()
+
+
+def _time(job: Mapping[str, Any], name: str) -> datetime:
+    return datetime.fromisoformat(job[name])
