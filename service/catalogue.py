@@ -1,6 +1,7 @@
 """The models: those that came with the service, and those that jobs have trained."""
 
 import json
+from collections import Counter as Tally
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -61,6 +62,14 @@ class Catalogue:
         with self._engine.connect() as connection:
             models = [*self._shipped.values(), *map(_model, connection.execute(trained))]
         return [model for model in models if family in (None, model.family)]
+
+    def count(self) -> Mapping[tuple[str, str], int]:
+        """How many models there are of each family and origin; no card is read for it."""
+        family = database.models.c.family
+        trained = sa.select(family, sa.func.count()).where(self._is_published()).group_by(family)
+        with self._engine.connect() as connection:
+            of_trained = {(family, "trained"): count for family, count in connection.execute(trained)}
+        return {**Tally((model.family, model.origin) for model in self._shipped.values()), **of_trained}
 
     def get(self, model_id: str) -> Model:
         """The model of this id.

@@ -1,11 +1,13 @@
 """The command line: `patchclamp serve`, and its two parts apart, `patchclamp api` and `patchclamp worker`."""
 
 import argparse
+import ctypes
 import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 from service import logs
 from service.settings import CannotStart, InvalidSettings, Settings, read_settings
@@ -38,6 +40,11 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--id", help="who this worker is, so that it finds its job again after a restart")
     worker.set_defaults(run=_worker)
     commands.add_parser("openapi", help="print the OpenAPI document").set_defaults(run=_openapi)
+    backup = commands.add_parser("backup", help="copy a SQLite database into a new file, while the service goes on")
+    restore = commands.add_parser("restore", help="put such a copy in the place of a database that is not there")
+    for copy in (backup, restore):
+        copy.add_argument("file", type=Path, help="the copy")
+        copy.set_defaults(run=_backup)
     doctor = commands.add_parser("doctor", help="check whether the service can serve here, and say what to do")
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
     return parser
@@ -92,6 +99,13 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def _share_memory_among_threads() -> None:
+    """Has glibc keep two heaps instead of one for each of 16 threads: after a class, a third of the API's memory."""
+    heaps = -8  # M_ARENA_MAX of malloc.h
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(heaps, 2)
+
+
 def _worker(settings: Settings, options: argparse.Namespace) -> int:
     from service.jobs.worker import run_worker
     from service.operations import KINDS
@@ -121,6 +135,22 @@ def _openapi(settings: Settings, _options: argparse.Namespace) -> int:
 
     document = orjson.dumps(create_app(settings).openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
     print(document.decode())
+    return 0
+
+
+def _backup(settings: Settings, options: argparse.Namespace) -> int:
+    from service import backup
+
+    try:
+        if options.command == "backup":
+            backup.back_up(settings.database_url, options.file)
+            print(f"The database is copied into {options.file}.")
+        else:
+            backup.restore(options.file, settings.database_url)
+            print(f"{options.file} is the database now; start the service.")
+    except backup.Refused as refused:
+        print(refused, file=sys.stderr)
+        return 1
     return 0
 
 

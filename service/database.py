@@ -132,7 +132,7 @@ def prepare(url: str, engine: sa.Engine) -> None:
     Raises:
         NewerDatabase: A newer version has written it; nothing is changed then.
     """
-    if file := _file(url):
+    if file := sqlite_file(url):
         file.parent.mkdir(parents=True, exist_ok=True)
     refuse_newer(engine)
     if file:
@@ -179,7 +179,8 @@ def now(engine: sa.Engine) -> sa.ColumnElement[int]:
     return sa.cast(seconds * MICROSECONDS, sa.BigInteger)
 
 
-def _file(url: str) -> Path | None:
+def sqlite_file(url: str) -> Path | None:
+    """Where a SQLite database lies; None for PostgreSQL."""
     if not url.startswith("sqlite"):
         return None
     path = sa.make_url(url).database

@@ -1,7 +1,6 @@
 """The service in numbers for Prometheus: what this process has answered, and how the jobs of all processes stand."""
 
 import logging
-from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -131,7 +130,7 @@ def _read(lab: Lab) -> _Figures:
     return _Figures(
         jobs=jobs,
         beat_ages={worker: _seconds(age) for worker, age in beats},
-        models=Tally((model.family, model.origin) for model in lab.catalogue.all()),
+        models=lab.catalogue.count(),
     )
 
 

@@ -171,3 +171,15 @@ def test_every_shipped_model_of_this_repository_loads_and_bears_the_fingerprint_
         card = json.loads((ROOT / "artifacts" / model.id / "card.json").read_text("utf-8"))
         assert model.sha256 == card["sha256"]
         assert all(torch.isfinite(each).all() for each in everything.network(model).state_dict().values())
+
+
+def test_models_are_counted_by_family_and_origin_when_their_jobs_have_succeeded(
+    engine: sa.Engine, catalogue: Catalogue
+) -> None:
+    shipped = {("digit-net", "shipped"): 1, (MEMORY, "shipped"): 1}
+    assert catalogue.count() == shipped
+    for model_id, status in (("a", "SUCCESS"), ("b", "SUCCESS"), ("c", "PENDING"), ("d", "CANCELLED")):
+        train(engine, model_id)
+        end_job(engine, model_id, status)
+    assert catalogue.count() == {**shipped, (MEMORY, "trained"): 2}
+    assert sum(catalogue.count().values()) == len(catalogue.all())
