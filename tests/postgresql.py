@@ -13,13 +13,15 @@ from pathlib import Path
 from tests.conftest import leave_out
 from tests.service_process import Service, serving
 
+ABSENT = "install PostgreSQL (its initdb and pg_ctl)"
+
 
 @contextmanager
 def cluster() -> Iterator[str]:
     """The address of an empty database in a cluster of its own; skips the test where there is no PostgreSQL."""
     binaries = _binaries()
     if binaries is None:
-        leave_out("postgresql", "install PostgreSQL (its initdb and pg_ctl)")
+        leave_out("postgresql", ABSENT)
         raise AssertionError
     # Sockets want a short path, and the server an owner that is not root.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
@@ -62,6 +64,11 @@ def serving_on(database: str, data: Path, environment: Mapping[str, str] | None 
     else:
         with cluster() as url, serving(data, environment={**given, "PATCHCLAMP_DATABASE_URL": url}) as running:
             yield running
+
+
+def is_installed() -> bool:
+    """Whether `cluster` can be made on this machine."""
+    return _binaries() is not None
 
 
 def _binaries() -> Path | None:

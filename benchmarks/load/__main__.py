@@ -5,7 +5,7 @@ import dataclasses
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from benchmarks.load.backlog import speed_up
 from benchmarks.load.beside_training import TRAININGS, Disturbance, beside_training
 from benchmarks.load.classroom import Lesson, teach
 from benchmarks.load.section import Section
+from tests import postgresql
 from tests.postgresql import serving_on
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
@@ -21,9 +22,10 @@ PARTS = ("class", "training", "backlog")
 
 @dataclass(frozen=True)
 class Extent:
-    """How much of it all: the lesson, rounds of predictions idle and beside training, jobs of the backlog."""
+    """How much of it all: the lesson, rounds of predictions idle and beside each training, jobs of the backlog."""
 
     lesson: Lesson
+    trainings: Sequence[str]
     rounds: int
     round_seconds: float
     jobs: int
@@ -31,13 +33,18 @@ class Extent:
 
 FULL = Extent(
     Lesson(students=100, seconds=600, warm_up_seconds=120, promised_growth=0.05, thinking_seconds=(10, 30), seed=1),
-    5,
-    10,
-    20,
+    trainings=[*TRAININGS],
+    rounds=5,
+    round_seconds=10,
+    jobs=20,
 )
-# In so short a time much is opened and compiled for the first time.
 SHORT = Extent(
-    Lesson(students=20, seconds=12, warm_up_seconds=6, promised_growth=0.5, thinking_seconds=(1, 3), seed=1), 2, 2, 8
+    # In so short a time much is opened and compiled for the first time.
+    Lesson(students=20, seconds=8, warm_up_seconds=4, promised_growth=0.5, thinking_seconds=(1, 3), seed=1),
+    trainings=[*TRAININGS][:1],
+    rounds=2,
+    round_seconds=1.5,
+    jobs=6,
 )
 
 
@@ -52,6 +59,9 @@ def main() -> int:
     extent = dataclasses.replace(extent, lesson=dataclasses.replace(extent.lesson, **given))
     broken: list[str] = []
     for database in options.database:
+        if database == "postgresql" and not postgresql.is_installed():
+            print(f"{DATABASES[database]} is left out: {postgresql.ABSENT}.")
+            continue
         print(f"### {DATABASES[database]}\n", flush=True)
         with tempfile.TemporaryDirectory() as folder:
             for section in _measured(database, Path(folder), extent, options.only):
@@ -64,7 +74,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("benchmarks.load", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="a quarter of a minute of each: to see that it works")
+    parser.add_argument("--short", action="store_true", help="some seconds of each: to see that it works")
     parser.add_argument("--database", nargs="+", choices=DATABASES, default=[*DATABASES], help="default: both")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=[*PARTS], help="default: all")
     parser.add_argument("--students", type=int, help="how many are in the class")
@@ -79,7 +89,7 @@ def _measured(database: str, folder: Path, extent: Extent, parts: list[str]) -> 
             yield teach(service, extent.lesson)
     if "training" in parts:
         with serving_on(database, _made(folder / "training")) as service:
-            pairs = [beside_training(service, each, extent.rounds, extent.round_seconds) for each in TRAININGS]
+            pairs = [beside_training(service, each, extent.rounds, extent.round_seconds) for each in extent.trainings]
             yield Disturbance(pairs)
     if "backlog" in parts:
         yield speed_up(database, folder, extent.jobs)

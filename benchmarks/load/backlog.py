@@ -55,7 +55,7 @@ def backlog_seconds(database: str, folder: Path, workers: int, jobs: int) -> flo
     folder.mkdir()
     with serving_on(database, folder, {"PATCHCLAMP_WORKERS": str(workers)}) as service, service.client() as client:
         _await_workers(client, workers)
-        _do(client, 4 * workers)  # what is compiled or opened once is so by now, in every worker
+        _do(client, 4 * workers)  # now every worker has opened and compiled what it does once only
         return _do(client, jobs)
 
 

@@ -109,6 +109,7 @@ class Worker:
         self._job_id, self._sign_of_life = job_id, time.monotonic()
         try:
             records.save_outcome(self._engine, job_id, self._outcome(job_id))
+            log.info("the job has succeeded")
         except (LabError, ServiceError) as error:
             log.info("the job failed: %s", error)
             records.save_problem(self._engine, job_id, problem_of(error))
@@ -132,6 +133,7 @@ class Worker:
 
     def _outcome(self, job_id: str) -> Any:
         beginning = records.begin(self._engine, job_id)
+        log.info("a job of kind %s %s", beginning.kind, "begins" if beginning.state is None else "goes on")
         if beginning.starts > STARTS_WITHOUT_PROGRESS:
             raise LostJob(
                 f"The job ended its worker {STARTS_WITHOUT_PROGRESS} times without getting any further; "
