@@ -1,0 +1,95 @@
+"""What a student does at the page, and all that the browser complains about meanwhile."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+
+from tests.service_process import Service
+
+# A three, in shares of the sheet's side.
+THREE = (
+    *((0.30, 0.25), (0.40, 0.17), (0.55, 0.17), (0.66, 0.27), (0.62, 0.40), (0.48, 0.47)),
+    *((0.62, 0.52), (0.70, 0.64), (0.63, 0.78), (0.48, 0.84), (0.32, 0.78)),
+)
+_REFUSED = "Failed to load resource"  # what Chromium says of each status from 400 on, which the page shows in words
+
+
+class Student:
+    """Somebody before a page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    @classmethod
+    @contextmanager
+    def before(cls, browser: Browser, service: Service, **options: Any) -> Iterator["Student"]:
+        """A student before a new window; afterwards the browser must have had nothing to complain about."""
+        settings = {"viewport": {"width": 1280, "height": 900}, "base_url": service.url, **options}
+        with browser.new_context(**settings) as context:
+            context.set_default_timeout(10_000)
+            student = cls(context.new_page())
+            yield student
+            assert student.complaints == []
+
+    @property
+    def sheet(self) -> Locator:
+        """Where is drawn."""
+        return self.page.get_by_role("application", name="Drawing surface")
+
+    @property
+    def verdict(self) -> Locator:
+        """What the network takes the drawing for."""
+        return self.page.locator(".verdict")
+
+    @property
+    def probabilities(self) -> list[str]:
+        """The ten probabilities as they are shown."""
+        return self.page.locator(".probabilities .share").all_inner_texts()
+
+    def draw(self, points: Sequence[tuple[float, float]] = THREE) -> None:
+        """Draws one stroke with the mouse."""
+        box = self.sheet.bounding_box()
+        assert box is not None
+        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+        self.page.mouse.move(*places[0])
+        self.page.mouse.down()
+        for place in places[1:]:
+            self.page.mouse.move(*place, steps=3)
+        self.page.mouse.up()
+
+    def layer(self, title: str) -> Locator:
+        """The cells of a layer."""
+        return self.page.get_by_role("grid", name=f"{title}:")
+
+    def press(self, *keys: str) -> None:
+        """Presses keys one after the other."""
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def tab_to(self, target: Locator) -> None:
+        """Goes with Tab from where the focus is until `target` has it, as who has no mouse must."""
+        for _ in range(60):
+            if target.evaluate("each => each === document.activeElement"):
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError("Tab never gets there")
+
+    def find_stimulus(self) -> str:
+        """Lets the preferred stimulus be sought; what the page says of it."""
+        self.page.get_by_role("button", name="Find its stimulus").click()
+        return self.told()
+
+    def told(self) -> str:
+        """What the page says of a stimulus once it is found."""
+        sentence = self.page.locator(".stimulus .sentence")
+        expect(sentence).to_contain_text("its rank went", timeout=60_000)
+        return sentence.inner_text()
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and _REFUSED not in message.text:
+            self.complaints.append(message.text)

@@ -1,0 +1,173 @@
+"""What holds for the whole page: for everybody, at every size, with a key, in other pages, to take along."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Route, expect
+
+from service.routes.pages import PANELS
+from tests.browser.student import Student
+from tests.service_process import Service
+
+BYTES_AT_MOST = 150_000
+
+
+def fill(student: Student, panel: str) -> None:
+    """Brings a panel to where it has most to show."""
+    student.page.goto(f"/#{panel}")
+    if panel == "digits":
+        student.draw()
+        expect(student.verdict).to_contain_text("3")
+    if panel == "unit":
+        student.find_stimulus()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("panel", PANELS)
+def test_axe_finds_nothing_against_a_panel_that_is_full_and_open(
+    panel: str, scheme: str, browser: Browser, service: Service
+) -> None:
+    with Student.before(browser, service, color_scheme=scheme) as student:
+        fill(student, panel)
+        if scheme == "light":  # the thousands of numbers that are then open take axe their time
+            everything = student.page.locator(f".panel.{panel} details")
+            everything.evaluate_all("all => all.forEach(each => (each.open = true))")
+        found = Axe().run(student.page)
+        assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280, 1600])
+def test_no_panel_is_wider_than_its_window(width: int, browser: Browser, service: Service) -> None:
+    with Student.before(browser, service, viewport={"width": width, "height": 800}) as student:
+        for panel in PANELS:
+            student.page.goto(f"/#{panel}")
+            expect(student.page.locator(f".panel.{panel}")).to_be_visible()
+            student.page.wait_for_load_state("networkidle")
+            assert student.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_nothing_moves_for_who_wants_no_motion(browser: Browser, service: Service) -> None:
+    with Student.before(browser, service, reduced_motion="reduce") as student:
+        student.page.goto("/")
+        moving = "Array.from(document.querySelectorAll('*')).filter((each) => parseFloat(getComputedStyle(each)"
+        assert student.page.evaluate(f"{moving}.transitionDuration) > 0).length") == 0
+        assert student.page.evaluate("document.getAnimations().length") == 0
+
+
+def test_all_that_the_browser_fetches_for_the_page_comes_from_here_and_weighs_little(
+    student: Student, service: Service
+) -> None:
+    bodies: dict[str, int] = {}
+    student.page.on("response", lambda response: bodies.update({response.url: len(response.body())}))
+    student.page.goto("/")
+    student.page.wait_for_load_state("networkidle")
+    assert all(url.startswith(service.url) for url in bodies)
+    page = {url: size for url, size in bodies.items() if not url.endswith("/models")}
+    assert len(page) > 10
+    assert sum(page.values()) < BYTES_AT_MOST
+
+
+def test_the_content_security_policy_would_tell_of_a_script_or_style_in_the_text(student: Student) -> None:
+    student.page.goto("/")
+    student.page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\" onclick=\"1\">x</p>')"
+    )
+    assert any("Content Security Policy" in complaint for complaint in student.complaints)
+    student.complaints.clear()
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_stands_alone_with_or_without_what_is_around_it(panel: str, student: Student) -> None:
+    student.page.goto(f"/embed/{panel}")
+    expect(student.page.get_by_role("heading", name="Patchclamp")).to_be_visible()
+    expect(student.page.get_by_role("navigation")).to_be_hidden()
+    student.page.goto(f"/embed/{panel}?chrome=none")
+    expect(student.page.get_by_role("heading", name="Patchclamp")).to_be_hidden()
+    expect(student.page.locator(f".panel.{panel} .body")).to_be_visible()
+    expect(student.page.locator(".panel")).to_have_count(1)
+
+
+def test_a_page_of_the_same_origin_frames_a_panel_with_its_parameters(student: Student) -> None:
+    student.page.goto("/")
+    student.page.evaluate(
+        """() => { const frame = document.createElement("iframe"); frame.title = "panel"; frame.width = 800;
+        frame.src = "/embed/unit?chrome=none&layer=l3&unit=7"; document.body.append(frame); }"""
+    )
+    panel = student.page.frame_locator("iframe")
+    expect(panel.get_by_role("spinbutton", name="Unit")).to_have_value("7")
+    expect(panel.get_by_label("Layer", exact=True).first).to_have_value("l3")
+
+
+def test_a_key_is_asked_for_calmly_kept_in_the_tab_and_sent(student: Student) -> None:
+    sent: list[str | None] = []
+
+    def answer(route: Route) -> None:
+        key = route.request.headers.get("authorization")
+        sent.append(key)
+        if key == "Bearer right":
+            route.continue_()
+            return
+        problem = {"type": "/problems/unauthorized", "title": "x", "status": 401, "detail": "Send a key."}
+        route.fulfill(status=401, content_type="application/problem+json", body=json.dumps(problem))
+
+    student.page.route("**/models", answer)
+    student.page.route("**/cnn/**", answer)
+    student.page.goto("/")
+    expect(student.page.get_by_text("This service wants a key.")).to_be_visible()
+    student.page.get_by_label("Key", exact=True).fill("wrong")
+    student.press("Enter")
+    expect(student.page.get_by_text("does not take this key")).to_be_visible()
+    student.page.get_by_label("Key", exact=True).fill("right")
+    student.press("Enter")
+    expect(student.page.get_by_role("option", name="digit-net (default)").first).to_be_attached()
+    student.draw()
+    expect(student.verdict).to_contain_text("3")
+    assert sent[:2] == [None, "Bearer wrong"]
+    student.page.locator(".digits .take > summary").click()
+    expect(student.page.locator(".digits pre")).to_contain_text("Authorization: Bearer $PATCHCLAMP_KEY")
+    assert "right" not in student.page.locator(".digits pre").inner_text()
+    student.page.reload()
+    expect(student.verdict).to_contain_text("3")
+
+
+def test_the_call_runs_as_curl_and_as_python_and_gives_what_is_shown(student: Student, tmp_path: Path) -> None:
+    fill(student, "digits")
+    take = student.page.locator(".digits .take")
+    take.get_by_text("The call, a link, the data").click()
+    curl = take.locator("pre").inner_text()
+    answered = json.loads(subprocess.run(["bash", "-c", curl], check=True, capture_output=True).stdout)
+    assert f"{100 * answered['prediction']['probabilities'][3]:.1f} %" == student.probabilities[3]
+    with student.page.expect_download() as download:
+        take.get_by_role("button", name="Download JSON").click()
+    assert download.value.suggested_filename == "cnn-activations.json"
+    assert json.loads(Path(download.value.path()).read_text()) == answered
+    with student.page.expect_download() as download:
+        take.get_by_role("button", name="Download PNG").click()
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+    take.get_by_role("button", name="Python").click()
+    script = take.locator("pre").inner_text()
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    told = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, env=environment)
+    assert "'prediction'" in told.stdout
+
+
+def test_links_lead_from_panel_to_panel_and_back_without_losing_anything(student: Student) -> None:
+    fill(student, "digits")
+    expect(student.page).to_have_url(re.compile("strokes="))
+    drawn = student.page.url
+    student.page.get_by_role("link", name="A unit").click()
+    expect(student.page.get_by_role("heading", name="A unit", exact=True)).to_be_visible()
+    assert "aria-current" in _attributes(student.page, "A unit")
+    student.page.get_by_role("link", name="Digits").click()
+    assert student.page.url == drawn
+    expect(student.verdict).to_contain_text("3")
+
+
+def _attributes(page: Page, link: str) -> list[str]:
+    return page.get_by_role("link", name=link).evaluate("each => each.getAttributeNames()")
