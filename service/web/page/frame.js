@@ -58,7 +58,7 @@ export class Frame {
 
   /**
    * Offers what was answered: the exact `call`, its `answer`, and the pictures (`names`) that `figures.call` answers with.
-   * Several offers are told apart by their `title`.
+   * Several offers are told apart by their `title`; the newest is chosen.
    */
   offer(offered) {
     this._take.offer(offered);
@@ -136,6 +136,7 @@ class Take {
     this.element.hidden = false;
     fill(this._which, Array.from(this._offers.keys()));
     this._which.hidden = this._offers.size < 2;
+    this._which.value = title;
     this._choose();
   }
 

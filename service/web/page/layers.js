@@ -38,7 +38,7 @@ export class LayerView {
     this._mark = element("div", { class: "mark", hidden: true });
     this._grid = element(
       "div",
-      { class: "cells", role: "grid", "aria-label": `${title}: ${this.words}`, keydown: (event) => this._key(event) },
+      { class: `cells ${this.kind}`, role: "grid", "aria-label": `${title}: ${this.words}`, keydown: (event) => this._key(event) },
       this._canvas,
       element("div", { role: "row" }, ...this._cells),
       this._mark,
@@ -50,6 +50,7 @@ export class LayerView {
       { class: `layer ${name}` },
       element("figcaption", {}, element("strong", {}, title), element("span", { class: "words" }, this.words), this._said, this._legend),
       this._grid,
+      name === "y" ? element("div", { class: "classes", "aria-hidden": "true" }, ...Array.from("0123456789", (digit) => element("span", {}, digit))) : null,
     );
     this._listen();
     this._arrange();
@@ -108,6 +109,8 @@ export class LayerView {
     });
     this._units = new Map(this._places.map(([x, y], unit) => [y * this._size[0] + x, unit]));
     [this._canvas.width, this._canvas.height] = this._size;
+    this._grid.style.setProperty("--columns", this._size[0]);
+    this._grid.style.setProperty("--lines", this._size[1]);
     if (this._values) this._draw();
     this._place(this._current);
     this.mark(this._marked);

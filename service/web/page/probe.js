@@ -80,28 +80,33 @@ export class Probe {
     this._showCurve(tuning);
     this._showField(listening);
     this._behind.refresh();
-    this._frame.offer({ title: "Tuning curve", call: curve, answer: tuning, figures: { call: { ...curve, query: {} }, names: ["curve", "stimuli"] } });
-    this._frame.offer({ title: "Receptive field", call: field, answer: listening, figures: { call: { ...field, query: {} }, names: ["field"] } });
+    this._offer("Receptive field", field, listening, ["field"]);
+    this._offer("Tuning curve", curve, tuning, ["curve", "stimuli"]);
   }
 
-  _showCurve({ stimulus, curve, fit, blank, response, indices }) {
+  _offer(title, call, answered, names) {
+    this._frame.offer({ title, call, answer: answered, figures: { call: { ...call, query: {} }, names } });
+  }
+
+  _showCurve({ stimulus, curve, fit, blank, response, component, indices }) {
+    const isModulation = component === "F1";
     const axes = [...new Set(curve.map(({ axis }) => axis))];
     const series = axes.flatMap((axis) => {
       const points = curve.filter((point) => point.axis === axis);
-      const words = axis === null ? "mean" : `along the ${axis}`;
+      const words = isModulation ? "amplitude" : axis === null ? "mean" : `along the ${axis}`;
       return [
-        ...(axis === null ? [{ name: "± 1 sd", kind: stimulus === "class" ? "whiskers" : "area", ink: 0, points: points.map(({ value, mean, sd }) => [value, mean - sd, mean + sd]) }] : []),
-        { name: words, kind: stimulus === "class" ? "dots" : "line", ink: axes.indexOf(axis), points: points.map(({ value, mean }) => [value, mean]) },
+        ...(axis === null && !isModulation ? [{ name: "± 1 sd", kind: stimulus === "class" ? "whiskers" : "area", ink: 0, points: points.map(({ value, mean, sd }) => [value, mean - sd, mean + sd]) }] : []),
+        { name: words, kind: stimulus === "class" ? "dots" : "line", ink: axes.indexOf(axis), points: points.map(({ value, mean, f1 }) => [value, isModulation ? f1 : mean]) },
       ];
     });
     this._curve.show(series, {
-      rules: blank === null ? [] : [blank],
+      rules: blank === null || isModulation ? [] : [blank],
       axes: { x: UNITS[stimulus], xTicks: stimulus === "class" ? curve.map(({ value }) => value) : undefined },
       words: `${response}, from ${number(Math.min(...curve.map(({ mean }) => mean)))} to ${number(Math.max(...curve.map(({ mean }) => mean)))}`,
     });
     this._curveWords.textContent = [
       `${response[0].toUpperCase()}${response.slice(1)}.`,
-      blank === null ? "" : `The dashed level is the drive to plain grey, ${number(blank)}.`,
+      blank === null || isModulation ? "" : `The dashed level is the drive to plain grey, ${number(blank)}.`,
       stimulus === "class" && indices ? `It prefers ${indices.preferred_class}${indices.d_prime === null ? "" : `, d′ ${number(indices.d_prime)}`}.` : "",
       typeof fit?.peak === "number" ? `The fitted curve peaks at ${number(fit.peak)} (r² ${number(fit.r2)}).` : "",
     ].join(" ");
