@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 router = APIRouter(tags=["service"], include_in_schema=False)
 
-PANELS = ("digits", "unit")
+PANELS = ("digits", "unit", "memory")
 """What the lab page consists of; each name is that of its module in `web/page/`."""
 
 _PAGE = Path(__file__).parent.parent / "web" / "page" / "index.html"

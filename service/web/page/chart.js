@@ -1,23 +1,23 @@
 import { element } from "./element.js";
 import { number, ticks } from "./number.js";
+import { svg } from "./svg.js";
 import { table } from "./table.js";
 
-const MARGIN = { left: 48, right: 12, top: 8, bottom: 36 };
+const MARGIN = { left: 48, right: 20, top: 8, bottom: 36 };
 const SPANS = ["area", "pairs", "whiskers"];
-const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * Something with a name on a chart. `points` are [x, y], for `area`, `pairs` and `whiskers` [x, from, to].
  *
  * @typedef {{name: string, kind?: "line" | "dots" | "bars" | "pairs" | "area" | "whiskers", points: number[][],
- *   ink?: number}} Series
+ *   ink?: number, isUnnamed?: boolean}} Series
  */
 
 /** A chart with axes and units, drawn anew at every size; its inks differ in dash as well as in colour. */
 export class Chart {
   /**
    * @param {string} title
-   * @param {{x: string, y: string, isLogX?: boolean, height?: number, xTicks?: number[]}} axes Labels with their units.
+   * @param {{x: string, y: string, isLogX?: boolean, isLogY?: boolean, height?: number, xTicks?: number[]}} axes Labels with their units.
    */
   constructor(title, axes) {
     this.title = title;
@@ -40,7 +40,7 @@ export class Chart {
     Object.assign(this._axes, axes);
     this._y.textContent = this._axes.y;
     this._svg.setAttribute("aria-label", words ? `${this.title}: ${words}` : this.title);
-    this._legend.replaceChildren(...(series.length > 1 ? this._series.map(legend) : []));
+    this._legend.replaceChildren(...(series.length > 1 ? this._series.filter(({ isUnnamed }) => !isUnnamed).map(legend) : []));
     this._draw();
   }
 
@@ -64,18 +64,15 @@ export class Chart {
 
   _scale(width, height) {
     const points = this._series.flatMap(({ points: all }) => all);
+    const { isLogX, isLogY } = this._axes;
     const across = [...points.map(([x]) => x), ...this._ranges?.[0] ?? []];
     const up = [...points.flatMap(([, ...values]) => values), ...(this._ranges?.[1] ?? []), ...(this._rules ?? [])];
-    const [low, high] = spread(across.map((x) => this._along(x)), 0);
-    const [bottom, top] = spread(up, 0.06);
+    const [low, high] = spread(across.map((x) => along(x, isLogX)), 0);
+    const [bottom, top] = spread(up.map((y) => along(y, isLogY)), 0.06);
     const inner = [width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom];
     this._range = { low, high, bottom, top };
-    this._x = (x) => MARGIN.left + ((this._along(x) - low) / (high - low)) * inner[0];
-    this._upward = (y) => MARGIN.top + (1 - (y - bottom) / (top - bottom)) * inner[1];
-  }
-
-  _along(x) {
-    return this._axes.isLogX ? Math.log10(x) : x;
+    this._x = (x) => MARGIN.left + ((along(x, isLogX) - low) / (high - low)) * inner[0];
+    this._upward = (y) => MARGIN.top + (1 - (along(y, isLogY) - bottom) / (top - bottom)) * inner[1];
   }
 
   _frame(width, height) {
@@ -84,9 +81,9 @@ export class Chart {
     const base = height - MARGIN.bottom;
     const across = this._axes.xTicks ?? (this._axes.isLogX ? decades(low, high) : ticks(low, high, Math.min(7, width / 70)));
     return [
-      ...ticks(bottom, top, 4).flatMap((y) => [
+      ...(this._axes.isLogY ? decades(bottom, top) : ticks(bottom, top, 4)).flatMap((y) => [
         svg("path", { class: y === 0 ? "zero" : "rule", d: `M${MARGIN.left} ${this._upward(y)}H${right}` }),
-        svg("text", { x: MARGIN.left - 6, y: this._upward(y) + 4, "text-anchor": "end" }, number(y)),
+        svg("text", { x: MARGIN.left - 6, y: this._upward(y) + 4, "text-anchor": "end" }, this._axes.isLogY ? String(y) : number(y)),
       ]),
       ...across.map((x) => svg("text", { x: this._x(x), y: base + 16, "text-anchor": "middle" }, number(x))),
       ...(this._rules ?? []).map((y) => svg("path", { class: "level", d: `M${MARGIN.left} ${this._upward(y)}H${right}` })),
@@ -134,6 +131,10 @@ function legend({ name, ink, kind }) {
   return element("li", {}, swatch, name);
 }
 
+function along(value, isLog) {
+  return isLog ? Math.log10(value) : value;
+}
+
 /** The least and the largest, with some room; never the same. */
 function spread(values, room) {
   const known = values.filter(Number.isFinite);
@@ -145,12 +146,4 @@ function spread(values, room) {
 
 function decades(low, high) {
   return ticks(Math.ceil(low - 1e-9), Math.floor(high + 1e-9), 4).filter(Number.isInteger).map((power) => 10 ** power);
-}
-
-/** A new SVG element with text in it. */
-function svg(tag, attributes, text = "") {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(text);
-  return made;
 }

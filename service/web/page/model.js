@@ -23,8 +23,8 @@ export class ModelChoice {
 
   /** Reads which models there are now. */
   async refresh() {
-    const chosen = this.value;
     const { models } = await answer({ path: "/models" });
+    const chosen = this.value;
     const ours = models.filter(({ family }) => family === this._family);
     const usual = ours.find(({ is_default }) => is_default);
     this._select.replaceChildren(

@@ -4,7 +4,7 @@ import { element } from "./element.js";
 export function table(caption, columns, rows) {
   const head = element("tr", {}, ...columns.map((column) => element("th", { scope: "col" }, column)));
   const body = rows.map(([name, ...values]) =>
-    element("tr", {}, element("th", { scope: "row" }, name), ...values.map((value) => element("td", {}, String(value)))),
+    element("tr", {}, element("th", { scope: "row" }, name), ...values.map((value) => element("td", {}, value instanceof Node ? value : String(value)))),
   );
   return element(
     "table",

@@ -1,0 +1,219 @@
+import { element } from "./element.js";
+import { number, ticks } from "./number.js";
+import { svg } from "./svg.js";
+
+const LEFT = 40;
+const RIGHT = 30; // for the grips of the gates
+const TITLE = 20;
+const GAP = 12;
+const MARKS = 18;
+const GRAB_PIXELS = 3;
+const SNAP = 0.04;
+const WHEN = { always: "", encode: " at memorize", delay: " in the delay", report: " at report" };
+
+/** The rows on the one time axis. A gate can be held by dragging its trace. */
+const ROWS = [
+  { key: "stimulus", title: "Stimulus", height: 44, range: [-1, 1] },
+  { key: "input", title: "Input gate", height: 54, range: [0, 1], isGate: true },
+  { key: "forget", title: "Forget gate", height: 54, range: [0, 1], isGate: true },
+  { key: "output", title: "Output gate", height: 54, range: [0, 1], isGate: true },
+  { key: "cell", title: "Cell", height: 64 },
+  { key: "report", title: "Report", height: 64, range: [-1, 1] },
+];
+const BOTTOM = ROWS.reduce((top, row) => (row.top = top + GAP + TITLE) + row.height, MARKS - GAP);
+
+export const GATES = ROWS.filter(({ isGate }) => isGate);
+
+/** What one unit does on one time axis; thin dashes are the same trial with no gate held. */
+export class Traces {
+  /** @param {(gate: string, value: number) => void} hold Called while a gate's trace is dragged. */
+  constructor(hold) {
+    this._hold = hold;
+    this._time = null;
+    this._svg = svg("svg", { "aria-hidden": "true", height: BOTTOM + 22 });
+    this._grips = GATES.map(({ title }) => element("span", { class: "grip", title: `Drag to hold the ${title.toLowerCase()}` }));
+    this._stage = element("div", { class: "stage", role: "slider", tabindex: 0, "aria-label": "Time in the trial", "aria-valuemin": 0 }, this._svg, ...this._grips);
+    this._title = element("strong", {});
+    this.element = element(
+      "figure",
+      { class: "chart" },
+      element("figcaption", {}, this._title, element("span", { class: "hint" }, "M memorize, R report. Drag a gate's trace to hold the gate.")),
+      this._stage,
+    );
+    const listeners = {
+      pointermove: (event) => (this._grabbed ? this._drag(event) : this._point(event)),
+      pointerdown: (event) => this._grab(event),
+      pointerup: () => (this._grabbed = null),
+      pointercancel: () => (this._grabbed = null),
+      pointerleave: () => this._look(null),
+      keydown: (event) => this._key(event),
+      focus: () => this._look(this._time ?? 0),
+      blur: () => this._look(null),
+    };
+    for (const [type, listener] of Object.entries(listeners)) this._stage.addEventListener(type, listener);
+    new ResizeObserver(() => this._draw()).observe(this._stage);
+  }
+
+  /**
+   * @param {object} answer Of /lstm/gates.
+   * @param {object | null} intact The same trial with nothing held.
+   * @param {{gate: string, value: number, window: string}[]} clamps
+   */
+  show(answer, intact, clamps) {
+    const unit = (intact ?? answer).reporting_unit;
+    const units = answer.cell[0].length;
+    Object.assign(this, { _answer: answer, _clamps: clamps, _values: valuesOf(answer, unit), _intact: intact && valuesOf(intact, unit) });
+    this._last = answer.time_ms.length - 1;
+    this._title.textContent = units === 1 ? "Inside the network" : `Inside the network: unit ${unit} of ${units}, which reports`;
+    this._stage.setAttribute("aria-valuemax", this._last);
+    this._look(this._time === null ? null : Math.min(this._time, this._last));
+  }
+
+  /** All values, a row each ms. */
+  get rows() {
+    return this._answer.time_ms.map((time) => [time, ...ROWS.map(({ key }) => number(this._values[key][time])), number(this._answer.target[time])]);
+  }
+
+  get columns() {
+    return ["time (ms)", ...ROWS.map(({ title }) => title.toLowerCase()), "wanted"];
+  }
+
+  _grab(event) {
+    const row = this._rowAt(event);
+    if (!row?.isGate || event.button !== 0 || (event.pointerType === "touch" && event.target === this._stage)) return;
+    this._grabbed = { row, from: event.clientY };
+    this._stage.setPointerCapture(event.pointerId);
+  }
+
+  _drag(event) {
+    const { row, from } = this._grabbed;
+    this._grabbed.isMoving ||= Math.abs(event.clientY - from) > GRAB_PIXELS;
+    if (!this._grabbed.isMoving) return;
+    const open = 1 - (event.clientY - this._stage.getBoundingClientRect().top - row.top) / row.height;
+    this._hold(row.key, open < SNAP ? 0 : open > 1 - SNAP ? 1 : Math.round(100 * open) / 100);
+  }
+
+  _point(event) {
+    if (!this._values) return;
+    this._stage.classList.toggle("on-gate", Boolean(this._rowAt(event)?.isGate));
+    const share = (event.clientX - this._stage.getBoundingClientRect().left - LEFT) / this._inner;
+    this._look(Math.round(share * this._last));
+  }
+
+  _rowAt({ clientY }) {
+    const y = clientY - this._stage.getBoundingClientRect().top;
+    return ROWS.find(({ top, height }) => y >= top - TITLE && y <= top + height + GAP / 2);
+  }
+
+  _key(event) {
+    const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 10, PageDown: -10, Home: -Infinity, End: Infinity };
+    if (!this._values || !(event.key in steps)) return;
+    event.preventDefault();
+    this._look((this._time ?? 0) + steps[event.key]);
+  }
+
+  /** Puts the cursor on a time, or takes it away. */
+  _look(time) {
+    if (!this._values) return;
+    this._time = time === null ? null : Math.min(this._last, Math.max(0, time));
+    const now = this._time ?? 0;
+    this._stage.setAttribute("aria-valuenow", now);
+    this._stage.setAttribute("aria-valuetext", `${now} ms: ${ROWS.map(({ key, title }) => `${title.toLowerCase()} ${number(this._values[key][now])}`).join(", ")}`);
+    this._draw();
+  }
+
+  _draw() {
+    const width = this._stage.clientWidth;
+    if (!width || !this._values) return;
+    this._inner = width - LEFT - RIGHT;
+    this._svg.setAttribute("viewBox", `0 0 ${width} ${BOTTOM + 22}`);
+    this._svg.replaceChildren(...this._events(), ...ROWS.flatMap((row) => this._row(row)), ...this._axis(), ...this._cursor());
+  }
+
+  _x(time) {
+    return LEFT + (time / this._last) * this._inner;
+  }
+
+  _events() {
+    return this._answer.events.flatMap(({ kind, time_ms: time }) => [
+      svg("path", { class: "level", d: `M${this._x(time)} ${MARKS}V${BOTTOM}` }),
+      svg("text", { x: this._x(time), y: MARKS - 5, "text-anchor": "middle", class: "title" }, kind[0].toUpperCase()),
+    ]);
+  }
+
+  _row({ key, title, top, height, range, isGate }) {
+    const values = this._values[key];
+    const intact = this._intact?.[key];
+    const [low, high] = range ?? reach(values, intact ?? []);
+    const y = (value) => top + (1 - (value - low) / (high - low)) * height;
+    const line = (each) => each.map((value, time) => `${time ? "L" : "M"}${this._x(time).toFixed(1)} ${y(value).toFixed(1)}`).join("");
+    const held = this._clamps.find(({ gate }) => isGate && gate === key);
+    if (isGate) this._place(key, top, y(held?.value ?? values.at(-1)), held);
+    return [
+      ...[...new Set([low, 0, high])].flatMap((value) => [
+        svg("path", { class: value === 0 ? "zero" : "rule", d: `M${LEFT} ${y(value)}H${LEFT + this._inner}` }),
+        svg("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, number(value)),
+      ]),
+      svg("text", { x: LEFT, y: top - 6, class: "title" }, title, held ? ` · held at ${number(held.value)}${WHEN[held.window]}` : ""),
+      ...(held ? this._spans(held.window).map(([from, to]) => this._span(from, to, top, height)) : []),
+      ...(intact ? [svg("path", { class: "intact", d: line(intact) })] : []),
+      svg("path", { class: `line ink-${held ? 1 : 0} ${key}`, d: line(values) }),
+      ...(key === "stimulus" ? this._dots("memorize", "dot ink-0", values, y, 4) : []),
+      ...(key === "report" ? [...this._dots("report", "hollow", this._answer.target, y, 6), ...this._dots("report", "dot ink-0", values, y, 3.5)] : []),
+    ];
+  }
+
+  /** The values at the events of a kind. */
+  _dots(kind, style, values, y, r) {
+    const events = this._answer.events.filter((event) => event.kind === kind);
+    return events.map(({ time_ms: time }) => svg("circle", { class: style, cx: this._x(time), cy: y(values[time]), r }));
+  }
+
+  /** From when to when a clamp holds, both included. */
+  _spans(window) {
+    if (window === "always") return [[0, this._last]];
+    const events = this._answer.events.filter(({ kind }) => (kind === "memorize") === (window === "encode"));
+    if (window === "delay") return events.map(({ time_ms: time, delay_ms: delay }) => [time - delay + 1, time - 1]);
+    return events.map(({ time_ms: time }) => [time, time]);
+  }
+
+  _span(from, to, top, height) {
+    const left = this._x(Math.max(0, from - 0.5));
+    return svg("rect", { class: "held", x: left, y: top, width: Math.max(0, this._x(Math.min(this._last, to + 0.5)) - left), height });
+  }
+
+  _place(gate, top, y, held) {
+    const grip = this._grips[GATES.findIndex(({ key }) => key === gate)];
+    grip.style.setProperty("top", `${top - TITLE / 2}px`);
+    grip.style.setProperty("--at", `${y - top + TITLE / 2}px`);
+    grip.classList.toggle("is-held", Boolean(held));
+  }
+
+  _axis() {
+    const times = ticks(0, this._last, this._inner / 60).filter(Number.isInteger);
+    return [
+      ...times.map((time) => svg("text", { x: this._x(time), y: BOTTOM + 16, "text-anchor": "middle" }, String(time))),
+      svg("text", { x: LEFT + this._inner + RIGHT, y: BOTTOM + 16, "text-anchor": "end" }, "ms"),
+    ];
+  }
+
+  _cursor() {
+    if (this._time === null) return [];
+    const told = (y, words) => svg("text", { x: LEFT + this._inner, y, "text-anchor": "end", class: "value" }, words);
+    return [
+      svg("path", { class: "zero", d: `M${this._x(this._time)} ${MARKS}V${BOTTOM}` }),
+      told(MARKS - 5, `${this._time} ms`),
+      ...ROWS.map(({ key, top }) => told(top - 6, number(this._values[key][this._time]))),
+    ];
+  }
+}
+
+function valuesOf({ inputs, gates, cell, predicted }, unit) {
+  const of = (values) => values.map((units) => units[unit]);
+  return { stimulus: inputs.map(([stimulus]) => stimulus), input: of(gates.input), forget: of(gates.forget), output: of(gates.output), cell: of(cell), report: predicted };
+}
+
+function reach(...all) {
+  const most = Math.max(...all.flat().map(Math.abs)) || 1;
+  return [-most, most];
+}
