@@ -65,7 +65,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     engine = database.connect(settings.database_url)
     database.prepare(settings.database_url, engine)
     app.state.lab = Lab(settings, engine)
-    app.state.jobs = Jobs(engine, settings.lease_seconds)
+    app.state.jobs = Jobs(engine, settings)
     for family in BUILDERS:  # so that nobody's first request waits for it
         app.state.lab.catalogue.network(app.state.lab.catalogue.default(family))
     warm_in_background(kernels.warm_recording)

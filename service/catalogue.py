@@ -166,9 +166,7 @@ class Catalogue:
         return network.eval().requires_grad_(False)
 
     def _is_published(self) -> sa.ColumnElement[bool]:
-        """A trained model is there exactly when its job succeeded (or is known no more)."""
-        status = database.workflow_status(self._engine)
-        return ~sa.exists().where(status.c.workflow_uuid == database.models.c.job_id, status.c.status != "SUCCESS")
+        return database.is_published(self._engine)
 
 
 _DESCRIPTION = (database.models.c.id, database.models.c.family, database.models.c.sha256, database.models.c.card)

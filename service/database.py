@@ -106,6 +106,12 @@ def workflow_status(engine: sa.Engine) -> sa.TableClause:
     return _of_dbos(engine, "workflow_status", *columns, "authenticated_user")
 
 
+def is_published(engine: sa.Engine) -> sa.ColumnElement[bool]:
+    """Whether a trained model is there: exactly when its job has succeeded, or is known no more."""
+    status = workflow_status(engine)
+    return ~sa.exists().where(status.c.workflow_uuid == models.c.job_id, status.c.status != "SUCCESS")
+
+
 def streams(engine: sa.Engine) -> sa.TableClause:
     """Where DBOS keeps what jobs tell of themselves; documented columns."""
     return _of_dbos(engine, "streams", "workflow_uuid", "key", "offset")

@@ -1,5 +1,6 @@
 """What the service refuses, and the one table that turns every refusal into an RFC 9457 problem."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,13 @@ class ServiceError(Exception):
 
     Attributes:
         pointer: The field to be mended, as a JSON pointer, or None.
+        retry_after_seconds: When to try again, where that can be told.
     """
 
     def __init__(self, message: str, pointer: str | None = None) -> None:
         super().__init__(message)
         self.pointer = pointer
+        self.retry_after_seconds: float | None = None
 
 
 class UnknownModel(ServiceError):
@@ -52,6 +55,26 @@ class LostJob(ServiceError):
 
 class IdempotencyConflict(ServiceError):
     """An Idempotency-Key that was used with another body."""
+
+
+class QueueFull(ServiceError):
+    """One job more than may wait."""
+
+
+class TooManyJobs(ServiceError):
+    """One unfinished job more than one student may have.
+
+    Attributes:
+        unfinished: The ids of those there are.
+    """
+
+    def __init__(self, message: str, unfinished: Collection[str] = ()) -> None:
+        super().__init__(message)
+        self.unfinished = unfinished
+
+
+class ModelQuota(ServiceError):
+    """More models than one student may keep."""
 
 
 class MalformedBody(ServiceError):
@@ -137,6 +160,9 @@ PROBLEMS: dict[type[Exception], Problem] = {
     FailedJob: Problem(409, "no-result", "The job ended without a result"),
     LostJob: Problem(500, "lost-job", "The job could not be brought to its end"),
     IdempotencyConflict: Problem(422, "idempotency-conflict", "The key belongs to another request"),
+    QueueFull: Problem(503, "queue-full", "The queue is full"),
+    TooManyJobs: Problem(429, "too-many-jobs", "You have too many unfinished jobs"),
+    ModelQuota: Problem(409, "model-quota", "You keep too many models"),
     MalformedBody: Problem(400, "malformed-body", "The body cannot be read"),
     InvalidRequest: Problem(422, "invalid-request", "The request is not valid"),
     UnsupportedMediaType: Problem(415, "unsupported-media-type", "The body has the wrong media type"),

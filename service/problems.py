@@ -1,6 +1,7 @@
 """Every refusal and every fault as one `application/problem+json`, without a word of the input."""
 
 import logging
+import math
 import re
 import uuid
 from typing import Any
@@ -14,14 +15,14 @@ from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import LabError
-from service.errors import HTTP_PROBLEMS, PROBLEMS, InvalidRequest, Problem, ServiceError, problem_of
+from service.errors import HTTP_PROBLEMS, PROBLEMS, InvalidRequest, Problem, QueueFull, ServiceError, problem_of
 from service.logs import request_id
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_RETRY_AFTER = {"503": "10"}
+_RETRY_AFTER_SECONDS = {429: 30, 503: 10}  # where nothing better is known
 _HTTP_DETAILS = {
     400: "The request cannot be read as HTTP; check how it was put together.",
     404: "There is nothing here; /docs lists every address.",
@@ -44,7 +45,7 @@ def problem_response(document: dict[str, Any], headers: dict[str, str] | None = 
     """The problem as a response, with Retry-After where waiting helps."""
     status = document["status"]
     body = orjson.dumps({**document, "request_id": request_id.get()})
-    waiting = {"Retry-After": _RETRY_AFTER[str(status)]} if str(status) in _RETRY_AFTER else {}
+    waiting = {"Retry-After": str(_RETRY_AFTER_SECONDS[status])} if status in _RETRY_AFTER_SECONDS else {}
     return Response(body, status, {**waiting, **(headers or {})}, MEDIA_TYPE)
 
 
@@ -134,9 +135,11 @@ def _well_formed(scope: Scope) -> str | None:
 
 async def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, LabError | ServiceError)
-    if PROBLEMS[type(error)].status >= 500:
+    if PROBLEMS[type(error)].status >= 500 and not isinstance(error, QueueFull):
         log.error("%s: %s", type(error).__name__, error)
-    return problem_response(problem_of(error))
+    seconds = error.retry_after_seconds if isinstance(error, ServiceError) else None
+    waiting = {} if seconds is None else {"Retry-After": str(max(1, math.ceil(seconds)))}
+    return problem_response(problem_of(error), waiting)
 
 
 async def _invalid_parameters(_request: Request, error: Exception) -> Response:

@@ -101,6 +101,17 @@ class Settings(BaseSettings):
     stuck_seconds: float = Field(
         30, ge=1, le=3600, description="A worker that goes on with a cancelled job for so long is restarted."
     )
+    queued_jobs: int = Field(1000, ge=0, description="So many jobs may wait; 0: any number.")
+    jobs_per_student: int = Field(
+        50, ge=0, description="So many jobs of one student may be queued or running; 0: any number."
+    )
+    models_per_student: int = Field(50, ge=0, description="So many models may one student keep; 0: any number.")
+    keep_days: int = Field(
+        180, ge=0, description="Finished jobs are forgotten after so many days, their models stay; 0: never."
+    )
+    keep_per_student: int = Field(
+        500, ge=0, description="So many finished jobs are kept of one student, the latest; 0: any number."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level logged.")
     log_format: LogFormat = Field("text", description="Log lines to be read by people, or `json`, one object a line.")
 

@@ -15,13 +15,17 @@ from dbos import DBOSClient, DBOSPortableJSONSerializer
 from sqlalchemy.exc import IntegrityError
 
 from service import database
-from service.errors import HTTP_PROBLEMS, IdempotencyConflict, UnfinishedJob, UnknownJob
+from service.errors import HTTP_PROBLEMS, IdempotencyConflict, QueueFull, TooManyJobs, UnfinishedJob, UnknownJob
 from service.jobs import turns
 from service.jobs.forecast import Outlook
+from service.jobs.limits import check_limits
 from service.jobs.records import NO_PROGRESS
+from service.jobs.retention import forget
 from service.jobs.turns import QUEUE
 from service.jobs.watch import Watch
+from service.principals import Principal
 from service.schemas.jobs import Status
+from service.settings import Settings
 
 APPLICATION = "patchclamp"
 WORKFLOW = "job"
@@ -126,9 +130,10 @@ class Event:
 class Jobs:
     """The API's hold on the job store."""
 
-    def __init__(self, engine: sa.Engine, lease_seconds: float) -> None:
+    def __init__(self, engine: sa.Engine, settings: Settings) -> None:
         self._engine = engine
-        self._outlook = Outlook(engine, lease_seconds)
+        self._settings = settings
+        self._outlook = Outlook(engine, settings.lease_seconds)
         self._status = database.workflow_status(engine)
         self._watch = Watch(engine, EVENTS)
         self._client = DBOSClient(
@@ -147,7 +152,7 @@ class Jobs:
         kind: str,
         asked: Mapping[str, Any],
         settle: Callable[[], Settled],
-        principal: str,
+        principal: Principal,
         key: str | None = None,
     ) -> Job:
         """Accepts a job: once this returns, it will end, whatever dies meanwhile.
@@ -157,9 +162,10 @@ class Jobs:
 
         Raises:
             IdempotencyConflict: The key was used for another kind of job or another body.
+            QueueFull, TooManyJobs, ModelQuota: It is one too many; never of a job that was accepted before.
         """
         fingerprint = hashlib.sha256(orjson.dumps([kind, asked], option=orjson.OPT_SORT_KEYS)).hexdigest()
-        job_id = str(uuid4() if key is None else uuid5(NAMESPACE_URL, f"patchclamp:{principal}:{key}"))
+        job_id = str(uuid4() if key is None else uuid5(NAMESPACE_URL, f"patchclamp:{principal.id}:{key}"))
         if key is not None and (job := self._earlier(job_id, fingerprint)):
             return job
         try:
@@ -167,6 +173,12 @@ class Jobs:
         except IntegrityError:  # the same key, at the same moment
             if job := self._earlier(job_id, fingerprint):
                 return job
+            raise
+        except QueueFull as refusal:
+            refusal.retry_after_seconds = self._outlook.next_start()
+            raise
+        except TooManyJobs as refusal:
+            refusal.retry_after_seconds = self._outlook.first_end(refusal.unfinished)
             raise
         return self.get(job_id)
 
@@ -215,11 +227,7 @@ class Jobs:
         job = self.get(job_id, with_result=False)
         if not job.status.is_terminal:
             raise UnfinishedJob("The job has not ended; cancel it first with POST /jobs/{id}/cancel.")
-        with self._engine.begin() as connection:
-            if job.status is not Status.SUCCEEDED:
-                connection.execute(sa.delete(database.models).where(database.models.c.job_id == job_id))
-            connection.execute(sa.delete(_jobs).where(_jobs.c.id == job_id))
-        self._client.delete_workflow(job_id)
+        forget(self._engine, [job_id], lambda job_ids: self._client.delete_workflows(list(job_ids)))
 
     async def events(self, job_id: str, first: int = 0) -> AsyncIterator[Event]:
         """What the job says of itself from event number `first` on, and at last how it ended."""
@@ -265,12 +273,13 @@ class Jobs:
             raise IdempotencyConflict("This Idempotency-Key was used with another body; use a new key for a new job.")
         return self.get(job_id)
 
-    def _insert(self, job_id: str, kind: str, settled: Settled, principal: str, fingerprint: str) -> None:
+    def _insert(self, job_id: str, kind: str, settled: Settled, principal: Principal, fingerprint: str) -> None:
         row = {"id": job_id, "kind": kind, **vars(settled), "fingerprint": fingerprint, "progress": NO_PROGRESS}
-        row |= {"principal": principal}
+        row |= {"principal": principal.id, "role": principal.role}
         with self._engine.begin() as connection:
             turns.lock(connection)
             connection.execute(sa.insert(_jobs).values(**row, created_at=database.now(self._engine)))
+            check_limits(connection, self._settings, principal, settled.models)
             self._client.enqueue_in_transaction(
                 connection,
                 {
@@ -278,8 +287,8 @@ class Jobs:
                     "queue_name": QUEUE,
                     "workflow_id": job_id,
                     "app_version": VERSION,
-                    "authenticated_user": principal,
-                    "priority": turns.next_priority(connection, principal),
+                    "authenticated_user": principal.id,
+                    "priority": turns.next_priority(connection, principal.id),
                 },
                 job_id,
             )

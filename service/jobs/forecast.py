@@ -3,7 +3,7 @@
 import heapq
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -38,7 +38,7 @@ class Forecast:
 
 
 class Outlook:
-    """The forecast for all who ask within a second."""
+    """The forecast for all who ask within a second; None stands for what cannot be told."""
 
     def __init__(self, engine: sa.Engine, lease_seconds: float) -> None:
         self._engine = engine
@@ -46,18 +46,36 @@ class Outlook:
         self._last = Forecast({}, {}), -_GOOD_FOR_SECONDS
 
     def of(self, job_id: str) -> tuple[float | None, float | None]:
-        """Seconds until an unfinished job begins and until it ends; None where nothing can be told."""
+        """Seconds until an unfinished job begins and until it ends."""
+        forecast, age = self._forecast([job_id])
+        return _left(forecast.starts.get(job_id), age), _left(forecast.ends.get(job_id), age)
+
+    def next_start(self) -> float | None:
+        """Seconds until the next job of the queue begins."""
+        forecast, age = self._forecast()
+        return _soonest(forecast.starts.values(), age)
+
+    def first_end(self, job_ids: Collection[str]) -> float | None:
+        """Seconds until the first of these unfinished jobs ends."""
+        forecast, age = self._forecast(job_ids)
+        return _soonest(map(forecast.ends.get, job_ids), age)
+
+    def _forecast(self, job_ids: Collection[str] = ()) -> tuple[Forecast, float]:
+        """A forecast that knows of these jobs, and how many seconds ago it was made."""
         forecast, made_at = self._last
-        if time.monotonic() - made_at > _GOOD_FOR_SECONDS or job_id not in forecast.ends:
+        if time.monotonic() - made_at > _GOOD_FOR_SECONDS or not forecast.ends.keys() >= set(job_ids):
             made_at = time.monotonic()
             forecast = read_forecast(self._engine, self._lease_seconds)
             self._last = forecast, made_at
-        age = time.monotonic() - made_at
-        starts, ends = (
-            None if seconds is None else round(max(0.0, seconds - age), 1)
-            for seconds in (forecast.starts.get(job_id), forecast.ends.get(job_id))
-        )
-        return starts, ends
+        return forecast, time.monotonic() - made_at
+
+
+def _left(seconds: float | None, age: float) -> float | None:
+    return None if seconds is None else round(max(0.0, seconds - age), 1)
+
+
+def _soonest(times: Iterable[float | None], age: float) -> float | None:
+    return min((left for seconds in times if (left := _left(seconds, age)) is not None), default=None)
 
 
 def read_forecast(engine: sa.Engine, lease_seconds: float) -> Forecast:

@@ -25,6 +25,7 @@ from service.jobs import records
 from service.jobs.engine import APPLICATION, EVENTS, QUEUE, SERIALIZER, VERSION, WORKFLOW
 from service.jobs.kinds import Kind
 from service.jobs.lease import Lease
+from service.jobs.retention import Retention
 from service.lab import Lab
 from service.logs import job_id_of_this_thread
 from service.settings import Settings
@@ -51,7 +52,13 @@ def run_worker(settings: Settings, kinds: Mapping[str, Kind[Any, Any]], worker_i
     engine = database.connect(settings.database_url)
     database.prepare(settings.database_url, engine)
     worker = Worker(Lab(settings, engine), kinds, worker_id)
-    lease = Lease(engine, worker_id, settings.lease_seconds, worker.leave_if_stuck)
+    retention = Retention(engine, settings, lambda job_ids: DBOS.delete_workflows(list(job_ids)))
+
+    def each_round() -> None:
+        worker.leave_if_stuck()
+        retention.each_round()
+
+    lease = Lease(engine, worker_id, settings.lease_seconds, each_round)
     lease.beat()  # before the first job: none may be held without a lease
     worker.launch()
     lease.start()

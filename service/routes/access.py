@@ -36,8 +36,9 @@ _REASONS = {
     413: "The body or a picture in it is too large.",
     415: "The body has a media type that is not read here.",
     422: "A field is outside the contract; `errors` names it.",
+    429: "More than one student may have at once; `Retry-After` tells when there is room again.",
     500: "A fault of the service; its log tells more under the request id.",
-    503: "Something the service needs is missing for now.",
+    503: "The queue is full, or something the service needs is missing for now; see `Retry-After`.",
 }
 
 

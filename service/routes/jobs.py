@@ -70,7 +70,7 @@ class _Submission:
             kind.name,
             request.model_dump(mode="json", exclude_unset=True),
             lambda: self._settled(kind, request),
-            self._caller.id,
+            self._caller,
             self._key,
         )
 
@@ -91,7 +91,7 @@ def job_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {
         200: {"model": JobDocument, "description": "The job has ended within the time given by `Prefer: wait`."},
         202: {"model": JobDocument, "description": "The job is accepted and will end.", "headers": headers},
-        **problems(*statuses, 406, 422),
+        **problems(*statuses, 406, 409, 422, 429, 503),
     }
 
 

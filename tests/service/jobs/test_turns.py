@@ -1,59 +1,12 @@
 """Whose turn it is, on both databases, against a queue whose order can be worked out on paper."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
 
 from service import database
-from service.jobs import turns
-from service.jobs.engine import Jobs, Settled
-
-
-class Queue:
-    """Jobs as the API submits them, and the worker that DBOS is to a queue: it takes the one of smallest priority."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self.engine = engine
-        self.jobs = Jobs(engine, lease_seconds=15)
-        self._owners: dict[str, str] = {}
-
-    def submit(self, principal: str, jobs: int = 1) -> list[str]:
-        made = [self.jobs.submit("lstm.train", {}, lambda: Settled({}, 1.0, 0), principal).id for _ in range(jobs)]
-        self._owners |= dict.fromkeys(made, principal)
-        return made
-
-    def take(self) -> str:
-        """Begins the next job; tells whose it is."""
-        workflow = database.workflow_status(self.engine)
-        waiting = sa.select(workflow.c.workflow_uuid, workflow.c.priority).where(workflow.c.status == "ENQUEUED")
-        with self.engine.begin() as connection:
-            job_id, _ = connection.execute(waiting.order_by(workflow.c.priority).limit(1)).one()
-            turns.note_served(connection, job_id)
-        self.set(job_id, "PENDING")
-        return job_id
-
-    def set(self, job_id: str, status: str) -> None:
-        workflow = database.workflow_status(self.engine)
-        with self.engine.begin() as connection:
-            connection.execute(sa.update(workflow).where(workflow.c.workflow_uuid == job_id).values({"status": status}))
-
-    def do(self, jobs: int) -> str:
-        """Takes so many jobs one after the other, each to its end; tells whose they were."""
-        whose = ""
-        for _ in range(jobs):
-            job_id = self.take()
-            whose += self._owners[job_id]
-            self.set(job_id, "SUCCESS")
-        return whose
-
-
-@pytest.fixture
-def queue(either_engine: sa.Engine) -> Iterator[Queue]:
-    queue = Queue(either_engine)
-    yield queue
-    queue.jobs.close()
+from tests.service.jobs.queue import Queue
 
 
 def test_one_principal_s_jobs_go_in_the_order_in_which_they_came(queue: Queue) -> None:
