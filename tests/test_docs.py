@@ -17,7 +17,7 @@ def test_every_test_named_in_the_documents_exists() -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/portal.md"])
 def test_every_link_within_the_project_leads_somewhere(page: str) -> None:
     path = ROOT / page
     assert [link for link in _LINKS.findall(path.read_text("utf-8")) if not (path.parent / link).exists()] == []

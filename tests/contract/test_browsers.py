@@ -2,29 +2,17 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from tests.contract.conftest import PORTAL
 from tests.contract.refusals import refusal
 from tests.contract.test_openapi import operations
-from tests.service_process import ROOT, await_ready, serving
+from tests.service_process import ROOT
 
-PORTAL = "https://portal.example"
 STRANGER = "https://stranger.example"
 ASKED_BY_PORTALS = "authorization,content-type,idempotency-key,if-none-match,last-event-id,prefer,x-request-id"
-
-
-@pytest.fixture(scope="module")
-def portal_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of an API that knows one portal."""
-    environment = {"PATCHCLAMP_CORS_ORIGINS": PORTAL, "PATCHCLAMP_FRAME_ANCESTORS": PORTAL}
-    data = tmp_path_factory.mktemp("portal")
-    with serving(data, "api", environment=environment, is_awaited=False) as api:
-        await_ready(api, "/livez")
-        with api.client() as client:
-            yield client
 
 
 def preflight(client: httpx.Client, path: str, origin: str, method: str, headers: str = "") -> httpx.Response:

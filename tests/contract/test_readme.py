@@ -37,7 +37,7 @@ def toured(service: Service, digits: Digits, tmp_path_factory: pytest.TempPathFa
 
 def test_every_line_of_the_tour_works_and_every_picture_opens(toured: tuple[Path, str]) -> None:
     pictures = sorted(toured[0].glob("*.png"))
-    assert len(pictures) == 27
+    assert len(pictures) == 28
     for picture in pictures:
         with Image.open(picture) as image:
             assert image.format == "PNG"
