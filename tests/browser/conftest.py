@@ -5,11 +5,13 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.student import Student
 from tests.conftest import leave_out
 from tests.service_process import Service, serving
+
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="session")

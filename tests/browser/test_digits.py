@@ -186,6 +186,21 @@ def test_a_random_test_digit_can_be_changed_with_the_pen_and_comes_back_with_its
     assert student.probabilities == before
 
 
+def test_undo_brings_back_the_digit_that_another_one_took_the_place_of(student: Student, digits: Digits) -> None:
+    random_digit = student.page.get_by_role("button", name="Random digit")
+    random_digit.click()
+    expect(student.verdict).to_contain_text(re.compile("right|wrong"))
+    first, seen = student.page.url, student.probabilities
+    random_digit.click()
+    expect(student.page).not_to_have_url(first)
+    student.page.wait_for_load_state("networkidle")
+    for again in ("Undo", "Clear", "Undo"):
+        student.page.get_by_role("button", name=again).click()
+    expect(student.page).to_have_url(first)
+    student.page.wait_for_load_state("networkidle")
+    assert student.probabilities == seen
+
+
 def test_an_uploaded_picture_is_read_and_its_address_gives_the_same_numbers(student: Student) -> None:
     student.page.get_by_label("Upload").set_input_files(EXAMPLE)
     expect(student.page).to_have_url(re.compile("#digits.pixels="))

@@ -171,3 +171,26 @@ def test_links_lead_from_panel_to_panel_and_back_without_losing_anything(student
 
 def _attributes(page: Page, link: str) -> list[str]:
     return page.get_by_role("link", name=link).evaluate("each => each.getAttributeNames()")
+
+
+def test_a_damaged_link_is_said_to_be_one(student: Student) -> None:
+    student.page.goto("/#digits?strokes=!")
+    expect(student.page.get_by_role("alert")).to_contain_text("This link is damaged")
+    student.draw()
+    expect(student.verdict).to_contain_text("3")
+
+
+def test_who_asks_too_often_is_told_and_the_answer_comes_when_it_may(student: Student) -> None:
+    detail = "You ask more often than is allowed; wait a second."
+    problem = {"type": "/problems/too-many-requests", "title": "x", "status": 429, "detail": detail}
+
+    def refuse(route: Route) -> None:
+        headers = {"Retry-After": "1", "Content-Type": "application/problem+json"}
+        route.fulfill(status=429, headers=headers, body=json.dumps(problem))
+
+    student.page.route("**/cnn/activations*", refuse, times=1)
+    student.page.goto("/")
+    student.draw()
+    expect(student.page.get_by_role("alert")).to_have_text(detail)
+    expect(student.verdict).to_contain_text("3")
+    expect(student.page.get_by_role("alert")).to_be_hidden()

@@ -33,6 +33,19 @@ export async function picture(call, signal) {
   return (await send(call, "image/png", signal)).blob();
 }
 
+/** Waits as long as the service says, where it was asked too often, and asks again. @param {Call} call */
+export async function patientAnswer(call, told) {
+  for (;;) {
+    try {
+      return await answer(call);
+    } catch (problem) {
+      if (problem.status !== 429) throw problem;
+      told(problem);
+      await pause(1000 * problem.retryAfterSeconds);
+    }
+  }
+}
+
 /** Submits a job; sent twice it is still one. @param {Call} call */
 export function submit(call, signal) {
   return answer({ ...call, headers: { ...call.headers, "Idempotency-Key": freshKey() } }, signal);
@@ -78,7 +91,8 @@ export function keepKey(key) {
 }
 
 async function send(call, accept, signal) {
-  for (;;) {
+  for (let tries = 0; ; tries += 1) {
+    if (tries > 1) await pause(waitMs(tries)); // alive, and yet this call fails: a proxy that is out of patience
     const response = await tried(call, accept, signal);
     if (response === null) await returned(signal);
     else if (response.ok) return response;
@@ -125,9 +139,13 @@ async function lookOut() {
       // still gone
     }
     connection.dispatchEvent(new Event("gone"));
-    await pause(LOOK_AGAIN_MS[Math.min(tries, LOOK_AGAIN_MS.length - 1)]);
+    await pause(waitMs(tries));
   }
   connection.dispatchEvent(new Event("back"));
+}
+
+function waitMs(tries) {
+  return LOOK_AGAIN_MS[Math.min(tries, LOOK_AGAIN_MS.length - 1)];
 }
 
 function unlocked(signal) {

@@ -41,7 +41,9 @@ function python(value) {
   if (typeof value === "boolean") return value ? "True" : "False";
   if (Array.isArray(value)) return `[${value.map(python).join(", ")}]`;
   if (typeof value === "object") {
-    return `{${Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${python(each)}`).join(", ")}}`;
+    return `{${Object.entries(value)
+      .map(([name, each]) => `${JSON.stringify(name)}: ${python(each)}`)
+      .join(", ")}}`;
   }
   return JSON.stringify(value);
 }

@@ -1,4 +1,4 @@
-import { answer, pause } from "./api.js";
+import { answer, patientAnswer } from "./api.js";
 import { drawMatrix, PIXELS } from "./colour.js";
 import { Drawing } from "./drawing.js";
 import { button, element } from "./element.js";
@@ -23,7 +23,6 @@ export function mount(frame) {
 class Digits {
   constructor(frame) {
     this._frame = frame;
-    this._source = null; // {sample} or {pixels}: what lies under the strokes
     this._drawing = new Drawing((isFinished) => this._drawn(isFinished));
     this._model = new ModelChoice("digit-net", () => this._drawn(true));
     this._isCentred = element("input", { type: "checkbox", checked: true, change: () => this._drawn(true) });
@@ -44,7 +43,8 @@ class Digits {
     this._isCentred.checked = parameters.get("centre") !== "off";
     const [split, index] = (parameters.get("sample") ?? "").split("-");
     if (index) this._put({ sample: { split, index: Number(index) } }, parameters.get("strokes"));
-    else if (parameters.get("pixels")) this._put({ pixels: pixelsOf(parameters.get("pixels")) }, parameters.get("strokes"));
+    else if (parameters.get("pixels"))
+      this._put({ pixels: pixelsOf(parameters.get("pixels")) }, parameters.get("strokes"));
     else if (parameters.get("strokes")) {
       this._drawing.text = parameters.get("strokes");
       this._drawn(true);
@@ -52,7 +52,12 @@ class Digits {
   }
 
   _parts() {
-    const upload = element("input", { type: "file", accept: "image/png,image/jpeg", class: "unseen", change: () => this._upload(upload) });
+    const upload = element("input", {
+      type: "file",
+      accept: "image/png,image/jpeg",
+      class: "unseen",
+      change: () => this._upload(upload),
+    });
     return [
       element(
         "div",
@@ -70,7 +75,12 @@ class Digits {
       element(
         "div",
         { class: "reads" },
-        element("div", { class: "saw" }, element("figure", {}, this._seen, element("figcaption", {}, "What it sees")), this._verdict),
+        element(
+          "div",
+          { class: "saw" },
+          element("figure", {}, this._seen, element("figcaption", {}, "What it sees")),
+          this._verdict,
+        ),
         this._probabilities.element,
         element("label", { class: "check" }, this._isCentred, "Fit and centre the drawing, as in MNIST"),
         this._model.element,
@@ -80,7 +90,6 @@ class Digits {
   }
 
   _drawn(isFinished) {
-    if (this._drawing.isEmpty) this._source = null;
     const image = this._image();
     if (image) this._ask(image);
     else this._empty();
@@ -90,24 +99,19 @@ class Digits {
   /** The image as a call has it: as it lies while something is under the strokes, else as a picture to be centred. */
   _image() {
     if (this._drawing.isEmpty) return null;
-    if (this._source && !this._drawing.isTouched) return this._source;
-    return this._source || !this._isCentred.checked ? { pixels: this._drawing.pixels } : { data: this._drawing.png };
+    const { source } = this._drawing;
+    if (source && !this._drawing.isTouched) return source;
+    return source || !this._isCentred.checked ? { pixels: this._drawing.pixels } : { data: this._drawing.png };
   }
 
   async _answer(image) {
     const body = { image, ...(this._model.value && { model: this._model.value }) };
     const call = { method: "POST", path: "/cnn/activations", query: { renderings: "none" }, body };
-    const answered = await answer(call).catch((problem) => this._waited(problem));
+    const answered = await patientAnswer(call, (problem) => this._frame.refuse(problem));
+    this._frame.calm();
     if (this._drawing.isEmpty) return;
     this._shown(answered);
     this._frame.offer({ call, answer: answered, figures: { call: { ...call, query: {} }, names: FIGURES } });
-  }
-
-  /** Who draws faster than is allowed waits as long as the service says. */
-  async _waited(problem) {
-    if (problem.status !== 429) throw problem;
-    await pause(1000 * problem.retryAfterSeconds);
-    throw problem;
   }
 
   _shown(answered) {
@@ -141,7 +145,12 @@ class Digits {
     const [file] = input.files;
     input.value = "";
     const image = { data: await base64Of(file) };
-    const call = { method: "POST", path: "/cnn/activations", query: { renderings: "none" }, body: { image, layers: ["y"] } };
+    const call = {
+      method: "POST",
+      path: "/cnn/activations",
+      query: { renderings: "none" },
+      body: { image, layers: ["y"] },
+    };
     const answered = await this._frame.attempt(() => answer(call));
     // Rounded to what an address holds, so that the link repeats the result to the last digit.
     if (answered) this._put({ pixels: answered.input.map((row) => row.map((ink) => Math.round(255 * ink) / 255)) });
@@ -151,8 +160,7 @@ class Digits {
   async _put(source, strokes = null) {
     const pixels = source.pixels ?? (await this._frame.attempt(() => this._pixels(source.sample)));
     if (!pixels) return;
-    this._drawing.put(pixels);
-    this._source = source;
+    this._drawing.put(pixels, source);
     if (strokes) this._drawing.text = strokes;
     this._drawn(true);
   }
@@ -162,7 +170,7 @@ class Digits {
   }
 
   _remember() {
-    const { sample = null, pixels = null } = this._source ?? {};
+    const { sample = null, pixels = null } = this._drawing.source ?? {};
     this._frame.remember({
       sample: sample && `${sample.split}-${sample.index}`,
       pixels: pixels && textOf(pixels),
@@ -179,7 +187,11 @@ class Digits {
   _tables() {
     if (!this._answered) return [element("p", {}, "There are none before something is drawn.")];
     return [
-      table("The input, 28 rows of ink from 0 to 1", ["row", ...Array(28).keys()], this._answered.input.map((row, y) => [y, ...row.map((ink) => ink.toFixed(2))])),
+      table(
+        "The input, 28 rows of ink from 0 to 1",
+        ["row", ...Array(28).keys()],
+        this._answered.input.map((row, y) => [y, ...row.map((ink) => ink.toFixed(2))]),
+      ),
       ...this._layers.map((layer) => table(`${layer.name}: ${layer.words}`, ["unit", "activity"], layer.rows)),
     ];
   }
@@ -200,7 +212,10 @@ async function base64Of(file) {
 
 function textOf(pixels) {
   const bytes = pixels.flat().map((ink) => Math.round(255 * ink));
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
 }
 
 function pixelsOf(text) {

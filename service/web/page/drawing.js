@@ -9,8 +9,8 @@ const PAPER = "#ffffff";
 const INK = "#111317";
 
 /**
- * A sheet of paper for mouse, touch, pen and keyboard. Strokes are kept as points, so that one can be taken back and the
- * whole drawing fits an address.
+ * A sheet of paper for mouse, touch, pen and keyboard. Strokes are kept as points, so that one can be taken back and
+ * the whole drawing fits an address.
  */
 export class Drawing {
   /** @param {(isFinished: boolean) => void} changed Told at every new point, and when a stroke has ended. */
@@ -48,6 +48,11 @@ export class Drawing {
     return this._base === null && this._strokes.length === 0;
   }
 
+  /** What was laid on the sheet, as a call names it; null where there are strokes alone. */
+  get source() {
+    return this._base?.source ?? null;
+  }
+
   get isTouched() {
     return this._strokes.length > 0;
   }
@@ -55,7 +60,10 @@ export class Drawing {
   /** The strokes as text for an address: two bytes a point, 255 between strokes. */
   get text() {
     const bytes = this._strokes.flatMap((stroke) => [...stroke.flat(), 255]).slice(0, -1);
-    return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+    return btoa(String.fromCharCode(...bytes))
+      .replaceAll("+", "-")
+      .replaceAll("/", "_")
+      .replaceAll("=", "");
   }
 
   set text(text) {
@@ -87,15 +95,15 @@ export class Drawing {
     return Array.from({ length: SIDE }, (_, y) =>
       Array.from({ length: SIDE }, (_, x) => {
         const ink = 1 - data[4 * (y * SIDE + x)] / 255;
-        return Math.round(1e4 * Math.max(ink, this._base?.[y][x] ?? 0)) / 1e4;
+        return Math.round(1e4 * Math.max(ink, this._base?.pixels[y][x] ?? 0)) / 1e4;
       }),
     );
   }
 
-  /** Lays a digit (28×28, 0 to 1) on the sheet instead of what is there. */
-  put(pixels) {
+  /** Lays a digit (28×28, 0 to 1) on the sheet instead of what is there; `source` is its name in a call. */
+  put(pixels, source) {
     this._keep();
-    this._base = pixels;
+    this._base = { pixels, source };
     this._strokes = [];
     this._paint();
   }
@@ -236,7 +244,7 @@ export class Drawing {
   }
 
   _drawBase(context, pixel) {
-    this._base.forEach((row, y) =>
+    this._base.pixels.forEach((row, y) =>
       row.forEach((ink, x) => {
         context.fillStyle = `rgb(17 19 23 / ${ink})`;
         if (ink > 0) context.fillRect(x * pixel, y * pixel, pixel, pixel);

@@ -11,7 +11,10 @@ const TELL_EVERY_MS = 1500;
  * @typedef {import("./api.js").Call} Call
  */
 export class Frame {
-  /** @param {{name: string, title: string, lead: string}} panel @param {(name: string, parameters: object) => void} open */
+  /**
+   * @param {{name: string, title: string, lead: string}} panel
+   * @param {(name: string, parameters: object) => void} open
+   */
   constructor({ name, title, lead }, open) {
     const heading = element("h2", { id: freshId(), tabindex: -1 }, title);
     this.name = name;
@@ -19,6 +22,7 @@ export class Frame {
     /** Leads to another panel, or to this one with other parameters. */
     this.open = open;
     this.body = element("div", { class: "body" });
+    this._refusals = 0;
     this._refusal = element("div", { class: "refusal", role: "alert", hidden: true });
     this._voice = element("p", { class: "unseen", role: "status" });
     this._take = new Take();
@@ -26,10 +30,10 @@ export class Frame {
       "section",
       { class: `panel ${name}`, "aria-labelledby": heading.id, hidden: true },
       element("header", {}, heading, element("p", { class: "lead" }, lead)),
-      this._refusal,
       this.body,
       this._take.element,
       this._voice,
+      this._refusal,
     );
   }
 
@@ -57,18 +61,19 @@ export class Frame {
   }
 
   /**
-   * Offers what was answered: the exact `call`, its `answer`, and the pictures (`names`) that `figures.call` answers with.
-   * Several offers are told apart by their `title`; the newest is chosen.
+   * Offers what was answered: the exact `call`, its `answer`, and the pictures (`names`) that `figures.call` answers
+   * with. Several offers are told apart by their `title`; the newest is chosen.
    */
   offer(offered) {
     this._take.offer(offered);
   }
 
-  /** Runs `work` and shows what the service refuses; an abort is no news. */
+  /** Runs `work` and shows what the service refuses; success takes away what was refused before. An abort is no news. */
   async attempt(work) {
+    const refusals = this._refusals;
     try {
       const result = await work();
-      this._refusal.hidden = true;
+      if (this._refusals === refusals) this.calm();
       return result;
     } catch (error) {
       if (error.name === "AbortError") return undefined;
@@ -77,17 +82,21 @@ export class Frame {
     }
   }
 
+  /** Takes away what was refused. */
+  calm() {
+    this._refusal.hidden = true;
+  }
+
   /** Shows why something was not done, and what to do. */
   refuse(error) {
+    this._refusals += 1;
     const isTold = error instanceof Problem || error.isTold;
     if (!isTold) console.error(error);
     const words = isTold ? error.message : `The page failed: ${error.message} Reload it.`;
     const details = (error.errors ?? []).filter(({ detail }) => detail !== words);
     this._refusal.replaceChildren(
       element("p", {}, words),
-      ...(details.length
-        ? [element("ul", {}, ...details.map(({ pointer, detail }) => refused(pointer, detail)))]
-        : []),
+      ...(details.length ? [element("ul", {}, ...details.map(({ pointer, detail }) => refused(pointer, detail)))] : []),
     );
     this._refusal.hidden = false;
   }
@@ -110,7 +119,9 @@ class Take {
     this._tongues = element(
       "span",
       { class: "choice", role: "group", "aria-label": "Language of the call" },
-      ...["curl", "Python"].map((tongue) => button(tongue, () => this._write(tongue), { "aria-pressed": tongue === "curl" })),
+      ...["curl", "Python"].map((tongue) =>
+        button(tongue, () => this._write(tongue), { "aria-pressed": tongue === "curl" }),
+      ),
     );
     this._tongue = "curl";
     this.element = element(
@@ -126,7 +137,13 @@ class Take {
         this._pictures,
         this._picture,
       ),
-      element("div", { class: "row" }, this._tongues, button("Copy call", () => this._copy(this._code.textContent, "The call")), this._said),
+      element(
+        "div",
+        { class: "row" },
+        this._tongues,
+        button("Copy call", () => this._copy(this._code.textContent, "The call")),
+        this._said,
+      ),
       element("pre", { tabindex: 0, role: "region", "aria-label": "The exact call" }, this._code),
     );
   }

@@ -7,7 +7,8 @@ const PLACE_EVERY_MS = 2000;
 /**
  * A job on its way: its place in the queue, how far it is, a way to cancel it.
  *
- * @typedef {{progress?: (progress: object) => void, preview?: (picture: {media_type: string, data: string}) => void}} Watch
+ * @typedef {{progress?: (progress: object) => void,
+ *   preview?: (picture: {media_type: string, data: string}) => void}} Watch
  */
 export class JobRun {
   /** @param {import("./frame.js").Frame} frame @param {(isRunning: boolean) => void} changed */
@@ -18,7 +19,12 @@ export class JobRun {
     this._bar = element("progress", { max: 1, "aria-label": "Progress of the job" });
     this._words = element("p", { class: "words" });
     this._cancel = button("Cancel", () => this.cancel());
-    this.element = element("div", { class: "run", hidden: true }, this._bar, element("div", { class: "row" }, this._words, this._cancel));
+    this.element = element(
+      "div",
+      { class: "run", hidden: true },
+      this._bar,
+      element("div", { class: "row" }, this._words, this._cancel),
+    );
   }
 
   /** Submits a job and follows it: `{job, result}`, the result null where it was cancelled. @param {Watch} watch */
@@ -28,12 +34,16 @@ export class JobRun {
 
   /** Follows a job that there is already. @param {Watch} watch */
   async follow(jobId, watch) {
-    return this._during(async (signal) => this._follow(await answer({ path: `/jobs/${jobId}`, query: { renderings: "none" } }, signal), watch, signal));
+    return this._during(async (signal) =>
+      this._follow(await answer({ path: `/jobs/${jobId}`, query: { renderings: "none" } }, signal), watch, signal),
+    );
   }
 
   async cancel() {
     this._cancel.disabled = true;
-    await this._frame.attempt(() => answer({ method: "POST", path: `/jobs/${this._id}/cancel`, query: { renderings: "none" } }));
+    await this._frame.attempt(() =>
+      answer({ method: "POST", path: `/jobs/${this._id}/cancel`, query: { renderings: "none" } }),
+    );
   }
 
   /** Looks away; the job goes on. */
@@ -75,8 +85,10 @@ export class JobRun {
 
   async _end(status, job, signal) {
     this._frame.tell(`The job has ${status}.`);
-    if (status === "failed") throw Object.assign(new Error(job.error.detail), { isTold: true, errors: job.error.errors });
-    const result = status === "succeeded" ? await answer({ path: job.links.result, query: { renderings: "none" } }, signal) : null;
+    if (status === "failed")
+      throw Object.assign(new Error(job.error.detail), { isTold: true, errors: job.error.errors });
+    const result =
+      status === "succeeded" ? await answer({ path: job.links.result, query: { renderings: "none" } }, signal) : null;
     return { job, result };
   }
 
@@ -93,7 +105,7 @@ export class JobRun {
     this._hasBegun = false;
     while (!this._hasBegun && !signal.aborted) {
       if (job.status === "queued") {
-        this._show(0, job.position > 1 ? `Number ${job.position} in the queue` : "Next in the queue");
+        this._show(0, placeOf(job));
         this._frame.tell(this._words.textContent);
       }
       await pause(PLACE_EVERY_MS);
@@ -106,4 +118,9 @@ export class JobRun {
     this._bar.value = fraction;
     this._words.textContent = words;
   }
+}
+
+function placeOf({ position, starts_in_seconds: seconds }) {
+  const place = position > 1 ? `Number ${position} in the queue` : "Next in the queue";
+  return seconds ? `${place}, begins in about ${number(Math.ceil(seconds))} s` : place;
 }

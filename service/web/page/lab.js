@@ -48,8 +48,17 @@ function route() {
   document.title = `${frame.title} · Patchclamp`;
   const isNew = !mounted.has(frame.name);
   if (isNew) mounted.set(frame.name, PANELS.find((panel) => panel.name === frame.name).mount(frame));
-  if (isNew || location.hash !== frame.link) mounted.get(frame.name).show(parametersOf(text));
+  if (isNew || location.hash !== frame.link) show(frame, parametersOf(text));
   linkTabs();
+}
+
+function show(frame, parameters) {
+  try {
+    mounted.get(frame.name).show(parameters);
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error; // what atob says of text that is none of its own
+    frame.refuse(Object.assign(new Error("This link is damaged; ask for it again, or begin anew."), { isTold: true }));
+  }
 }
 
 function splitHash() {

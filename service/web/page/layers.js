@@ -38,7 +38,12 @@ export class LayerView {
     this._mark = element("div", { class: "mark", hidden: true });
     this._grid = element(
       "div",
-      { class: `cells ${this.kind}`, role: "grid", "aria-label": `${title}: ${this.words}`, keydown: (event) => this._key(event) },
+      {
+        class: `cells ${this.kind}`,
+        role: "grid",
+        "aria-label": `${title}: ${this.words}`,
+        keydown: (event) => this._key(event),
+      },
       this._canvas,
       element("div", { role: "row" }, ...this._cells),
       this._mark,
@@ -48,9 +53,22 @@ export class LayerView {
     this.element = element(
       "figure",
       { class: `layer ${name}` },
-      element("figcaption", {}, element("strong", {}, title), element("span", { class: "words" }, this.words), this._said, this._legend),
+      element(
+        "figcaption",
+        {},
+        element("strong", {}, title),
+        element("span", { class: "words" }, this.words),
+        this._said,
+        this._legend,
+      ),
       this._grid,
-      name === "y" ? element("div", { class: "classes", "aria-hidden": "true" }, ...Array.from("0123456789", (digit) => element("span", {}, digit))) : null,
+      name === "y"
+        ? element(
+            "div",
+            { class: "classes", "aria-hidden": "true" },
+            ...Array.from("0123456789", (digit) => element("span", {}, digit)),
+          )
+        : null,
     );
     this._listen();
     this._arrange();
@@ -138,7 +156,10 @@ export class LayerView {
   _say(unit) {
     const isKnown = unit !== null && this._values;
     this._said.textContent = isKnown ? `${unitName(this.name, unit)}: ${number(this._values[unit])}` : "";
-    this._grid.classList.toggle("is-pointing", isKnown && document.activeElement?.parentNode?.parentNode !== this._grid);
+    this._grid.classList.toggle(
+      "is-pointing",
+      isKnown && document.activeElement?.parentNode?.parentNode !== this._grid,
+    );
     if (isKnown) this._put(this._cells[1], unit);
   }
 

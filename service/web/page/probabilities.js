@@ -21,7 +21,13 @@ export class Probabilities {
       element(
         "thead",
         {},
-        element("tr", {}, ...["digit", null, "probability", "logit"].map((word) => (word ? element("th", { scope: "col" }, word) : element("td")))),
+        element(
+          "tr",
+          {},
+          ...["digit", null, "probability", "logit"].map((word) =>
+            word ? element("th", { scope: "col" }, word) : element("td"),
+          ),
+        ),
       ),
       element("tbody", {}, ...this._rows),
     );

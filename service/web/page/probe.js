@@ -38,7 +38,13 @@ export class Probe {
     this._field = element("canvas", { class: "digit field-map", role: "img", "aria-label": "Receptive field" });
     this._box = element("span", { class: "box" });
     this._fieldWords = element("p", { class: "hint" });
-    this._legend = element("span", { class: "legend" }, element("span"), element("i", { class: "diverging" }), element("span"));
+    this._legend = element(
+      "span",
+      { class: "legend" },
+      element("span"),
+      element("i", { class: "diverging" }),
+      element("span"),
+    );
     this._behind = new Behind("The numbers behind both", () => this._tables());
     this._measure = latest((unit) => frame.attempt(() => this._answer(unit)));
     this.element = element(
@@ -75,13 +81,14 @@ export class Probe {
     const stimulus = this._stimulus.value;
     const curve = call("/cnn/tuning-curve", { ...unit, stimulus, ...(stimulus === "class" && { seed: SEED }) });
     const field = call("/cnn/receptive-field", { ...unit, seed: SEED });
-    const [tuning, listening] = await Promise.all([answer(curve), answer(field)]);
-    this._answers = { tuning, listening };
-    this._showCurve(tuning);
+    const listening = await answer(field);
+    this._scores = listening.z_scores;
     this._showField(listening);
-    this._behind.refresh();
     this._offer("Receptive field", field, listening, ["field"]);
+    const tuning = await answer(curve);
+    this._showCurve(tuning);
     this._offer("Tuning curve", curve, tuning, ["curve", "stimuli"]);
+    this._behind.refresh();
   }
 
   _offer(title, call, answered, names) {
@@ -89,25 +96,42 @@ export class Probe {
   }
 
   _showCurve({ stimulus, curve, fit, blank, response, component, indices }) {
+    const means = curve.map(({ mean }) => mean);
     const isModulation = component === "F1";
     const axes = [...new Set(curve.map(({ axis }) => axis))];
     const series = axes.flatMap((axis) => {
       const points = curve.filter((point) => point.axis === axis);
       const words = isModulation ? "amplitude" : axis === null ? "mean" : `along the ${axis}`;
       return [
-        ...(axis === null && !isModulation ? [{ name: "± 1 sd", kind: stimulus === "class" ? "whiskers" : "area", ink: 0, points: points.map(({ value, mean, sd }) => [value, mean - sd, mean + sd]) }] : []),
-        { name: words, kind: stimulus === "class" ? "dots" : "line", ink: axes.indexOf(axis), points: points.map(({ value, mean, f1 }) => [value, isModulation ? f1 : mean]) },
+        ...(axis === null && !isModulation
+          ? [
+              {
+                name: "± 1 sd",
+                kind: stimulus === "class" ? "whiskers" : "area",
+                ink: 0,
+                points: points.map(({ value, mean, sd }) => [value, mean - sd, mean + sd]),
+              },
+            ]
+          : []),
+        {
+          name: words,
+          kind: stimulus === "class" ? "dots" : "line",
+          ink: axes.indexOf(axis),
+          points: points.map(({ value, mean, f1 }) => [value, isModulation ? f1 : mean]),
+        },
       ];
     });
     this._curve.show(series, {
       rules: blank === null || isModulation ? [] : [blank],
       axes: { x: UNITS[stimulus], xTicks: stimulus === "class" ? curve.map(({ value }) => value) : undefined },
-      words: `${response}, from ${number(Math.min(...curve.map(({ mean }) => mean)))} to ${number(Math.max(...curve.map(({ mean }) => mean)))}`,
+      words: `${response}, mean from ${number(Math.min(...means))} to ${number(Math.max(...means))}`,
     });
     this._curveWords.textContent = [
       `${response[0].toUpperCase()}${response.slice(1)}.`,
       blank === null || isModulation ? "" : `The dashed level is the drive to plain grey, ${number(blank)}.`,
-      stimulus === "class" && indices ? `It prefers ${indices.preferred_class}${indices.d_prime === null ? "" : `, d′ ${number(indices.d_prime)}`}.` : "",
+      stimulus === "class" && indices
+        ? `It prefers ${indices.preferred_class}${indices.d_prime === null ? "" : `, d′ ${number(indices.d_prime)}`}.`
+        : "",
       typeof fit?.peak === "number" ? `The fitted curve peaks at ${number(fit.peak)} (r² ${number(fit.r2)}).` : "",
     ].join(" ");
   }
@@ -121,17 +145,23 @@ export class Probe {
     const { top, bottom, left, right } = theoretical;
     const place = { left, top, width: right - left, height: bottom - top };
     for (const [side, pixels] of Object.entries(place)) this._box.style.setProperty(side, `${(100 * pixels) / 28}%`);
-    const words = `${count} pixels of ${(right - left) * (bottom - top)} in the box that can reach it move it by more than chance (|z| above ${number(threshold)}).`;
+    const within = (right - left) * (bottom - top);
+    const words =
+      `${count} pixels of ${within} in the box that can reach it move it by more than chance ` +
+      `(|z| above ${number(threshold)}).`;
     this._fieldWords.textContent = `Orange pixels drive it when they turn to ink, blue ones hold it back. ${words}`;
     this._field.setAttribute("aria-label", `Receptive field: ${words}`);
   }
 
   _tables() {
-    if (!this._answers) return [];
-    const scores = this._answers.listening.z_scores;
+    const scores = this._scores ?? [];
     return [
       ...this._curve.tables,
-      table("Receptive field: z of each pixel", ["row", ...scores.keys()], scores.map((row, y) => [y, ...row.map((z) => z.toFixed(1))])),
+      table(
+        "Receptive field: z of each pixel",
+        ["row", ...scores.keys()],
+        scores.map((row, y) => [y, ...row.map((z) => z.toFixed(1))]),
+      ),
     ];
   }
 }

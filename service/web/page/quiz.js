@@ -11,7 +11,10 @@ export class Quiz {
     this._frame = frame;
     this._changed = changed;
     this.jobId = null;
-    this._layer = select(["y", "l4", "l3", "l2", "l1"].map((layer) => [layer, `${layer} · ${LAYERS[layer].words}`]), () => {});
+    this._layer = select(
+      ["y", "l4", "l3", "l2", "l1"].map((layer) => [layer, `${layer} · ${LAYERS[layer].words}`]),
+      () => {},
+    );
     this._begin = button("Ask me", () => frame.attempt(() => this._ask()));
     this._run = new JobRun(frame, (isRunning) => (this._begin.disabled = isRunning));
     this._before = digit("A random start");
@@ -39,7 +42,12 @@ export class Quiz {
       "section",
       { class: "card quiz" },
       element("h3", {}, "Would you recognise a unit?"),
-      element("p", { class: "hint" }, "Chance chooses a unit and seeks its stimulus. You see what the layer did before and after, and say which unit it was."),
+      element(
+        "p",
+        { class: "hint" },
+        "Chance chooses a unit and seeks its stimulus. You see what the layer did before and after, ",
+        "and say which unit it was.",
+      ),
       element("div", { class: "row" }, field("Layer", this._layer), this._begin),
       this._run.element,
       this._content,
@@ -53,9 +61,18 @@ export class Quiz {
 
   async _ask() {
     this._content.hidden = true;
-    const call = { method: "POST", path: "/cnn/quiz", query: { renderings: "none" }, body: { layer: this._layer.value } };
+    const call = {
+      method: "POST",
+      path: "/cnn/quiz",
+      query: { renderings: "none" },
+      body: { layer: this._layer.value },
+    };
     await this._ended(await this._run.submit(call, {}));
-    this._frame.offer({ title: "Quiz", call: { ...call, headers: { Prefer: "wait=60" } }, figures: { call: { path: `/jobs/${this.jobId}/result` }, names: ["stimulus", "responses"] } });
+    this._frame.offer({
+      title: "Quiz",
+      call: { ...call, headers: { Prefer: "wait=60" } },
+      figures: { call: { path: `/jobs/${this.jobId}/result` }, names: ["stimulus", "responses"] },
+    });
   }
 
   async _ended({ job, result }) {
@@ -67,7 +84,7 @@ export class Quiz {
     drawMatrix(this._before.canvas, result.initial_image, PIXELS);
     drawMatrix(this._after.canvas, result.optimized_image, PIXELS);
     const scale = activityScale(result.layer_before, result.layer_after);
-    const shown = { "before": result.layer_before, "after": result.layer_after };
+    const shown = { before: result.layer_before, after: result.layer_after };
     this._shown = Object.entries(shown).map(([title, values]) => {
       const view = new LayerView(result.layer, (unit) => this._judge(unit), { title: `${result.layer} ${title}` });
       view.show(values, scale);
@@ -89,7 +106,22 @@ export class Quiz {
     this._guess.value = unit;
     const solution = verdict.answer?.unit ?? null;
     for (const view of this._shown) view.mark(solution ?? unit);
-    const open = solution === null ? [] : [button(`Open ${unitName(this._layer.value, solution)}`, () => this._frame.open("unit", { layer: this._layer.value, unit: solution, seed: verdict.answer.seed, quiz: this.jobId }), { class: "quiet" })];
+    const open =
+      solution === null
+        ? []
+        : [
+            button(
+              `Open ${unitName(this._layer.value, solution)}`,
+              () =>
+                this._frame.open("unit", {
+                  layer: this._layer.value,
+                  unit: solution,
+                  seed: verdict.answer.seed,
+                  quiz: this.jobId,
+                }),
+              { class: "quiet" },
+            ),
+          ];
     this._verdict.replaceChildren(verdict.sentence, " ", ...open);
   }
 }

@@ -110,7 +110,8 @@ export class Tuned {
   }
 
   _showStarts({ starts }, { direction }) {
-    const best = direction === "excite" ? (one, other) => other.after - one.after : (one, other) => one.after - other.after;
+    const best =
+      direction === "excite" ? (one, other) => other.after - one.after : (one, other) => one.after - other.after;
     const points = starts.toSorted(best).map(({ before, after }, place) => [place + 1, before, after]);
     this._starts.show([{ name: "before (hollow) and after", kind: "pairs", points }], {
       xRange: [0, points.length + 1],
@@ -132,7 +133,12 @@ export class Tuned {
     this._views = views;
     this._layers.replaceChildren(
       element("h3", {}, "What its layer does"),
-      element("p", { class: "hint" }, `Drive before the ReLU, both on one scale; the ring is the unit. Rank ${unit.rank_before} before, ${unit.rank_after} after.`),
+      element(
+        "p",
+        { class: "hint" },
+        "Drive before the ReLU, both on one scale; the ring is the unit. ",
+        `Rank ${unit.rank_before} before, ${unit.rank_after} after.`,
+      ),
       ...views.map((view) => view.element),
     );
   }
@@ -155,7 +161,11 @@ export class Tuned {
     return [
       ...this._trace.tables,
       ...this._starts.tables,
-      table(`Drive of ${this._layer}: ${LAYERS[this._layer].words}`, ["unit", "before", "after"], rows.map(([unit, value], place) => [unit, value, after[place][1]])),
+      table(
+        `Drive of ${this._layer}: ${LAYERS[this._layer].words}`,
+        ["unit", "before", "after"],
+        rows.map(([unit, value], place) => [unit, value, after[place][1]]),
+      ),
     ];
   }
 }
@@ -171,8 +181,8 @@ function told(unit, { direction, steps }) {
   const digits = unit.dataset_percentile === null ? "" : ` ${beyond(unit, direction)}`;
   const dead = unit.dead ? " No digit wakes it: it is dead on the data." : "";
   return (
-    `Its drive ${aim} from ${number(unit.drive_before)} to ${number(unit.drive_after)} in ${steps} steps, its rank went ` +
-    `from ${unit.rank_before} to ${unit.rank_after}.${digits} The network takes the image for a ` +
+    `Its drive ${aim} from ${number(unit.drive_before)} to ${number(unit.drive_after)} in ${steps} steps, ` +
+    `its rank went from ${unit.rank_before} to ${unit.rank_after}.${digits} The network takes the image for a ` +
     `${unit.prediction.label} (${number(100 * unit.prediction.probability)} %).${dead}`
   );
 }

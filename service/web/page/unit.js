@@ -1,5 +1,4 @@
-import { answer } from "./api.js";
-import { button, element, field, freshId, select } from "./element.js";
+import { element, field, freshId, select } from "./element.js";
 import { JobRun } from "./job.js";
 import { LAYERS, unitName } from "./layers.js";
 import { ModelChoice } from "./model.js";
@@ -30,14 +29,34 @@ class UnitPanel {
   constructor(frame) {
     this._frame = frame;
     this._job = null;
-    this._layer = select(Object.keys(LAYERS).map((layer) => [layer, `${layer} · ${LAYERS[layer].words}`]), () => this._chosen());
-    this._unit = element("input", { type: "number", min: 0, value: 3, inputmode: "numeric", change: () => this._chosen() });
+    this._layer = select(
+      Object.keys(LAYERS).map((layer) => [layer, `${layer} · ${LAYERS[layer].words}`]),
+      () => this._chosen(),
+    );
+    this._unit = element("input", {
+      type: "number",
+      min: 0,
+      value: 3,
+      inputmode: "numeric",
+      change: () => this._chosen(),
+    });
     this._name = element("small", { id: freshId() });
     this._unit.setAttribute("aria-describedby", this._name.id);
     this._direction = { excite: this._radio("excite", "Excite", true), inhibit: this._radio("inhibit", "Inhibit") };
-    this._method = select([["ascent", "Ascent"], ["notebook", "As in the notebook"]], () => {});
+    this._method = select(
+      [
+        ["ascent", "Ascent"],
+        ["notebook", "As in the notebook"],
+      ],
+      () => {},
+    );
     this._model = new ModelChoice("digit-net", () => this._chosen());
-    this._more = Object.fromEntries(MORE.map(([key, , usual]) => [key, element("input", { type: "number", min: 0, step: "any", placeholder: usual })]));
+    this._more = Object.fromEntries(
+      MORE.map(([key, , usual]) => [
+        key,
+        element("input", { type: "number", min: 0, step: "any", placeholder: usual }),
+      ]),
+    );
     this._start = element("button", { class: "first" }, "Find its stimulus");
     this._run = new JobRun(frame, (isRunning) => (this._start.disabled = isRunning));
     this._tuned = new Tuned((unit) => frame.open(name, { layer: this._layer.value, unit, model: this._model.value }));
@@ -72,12 +91,23 @@ class UnitPanel {
       { class: "card controls", novalidate: true, submit: (event) => this._submit(event) },
       field("Layer", this._layer),
       element("div", {}, field("Unit", this._unit), this._name),
-      element("fieldset", {}, element("legend", { class: "unseen" }, "Direction"), ...Object.values(this._direction).map((radio) => radio.closest("label"))),
+      element(
+        "fieldset",
+        {},
+        element("legend", { class: "unseen" }, "Direction"),
+        ...Object.values(this._direction).map((radio) => radio.closest("label")),
+      ),
       element(
         "details",
         {},
         element("summary", {}, "More"),
-        element("div", { class: "more" }, ...MORE.map(([key, label]) => field(label, this._more[key])), field("Method", this._method), this._model.element),
+        element(
+          "div",
+          { class: "more" },
+          ...MORE.map(([key, label]) => field(label, this._more[key])),
+          field("Method", this._method),
+          this._model.element,
+        ),
       ),
       element("div", { class: "row" }, this._start),
       this._run.element,
@@ -102,8 +132,9 @@ class UnitPanel {
   /** Measures what takes no job. */
   _look() {
     const unit = Number(this._unit.value);
-    const { length } = { length: LAYERS[this._layer.value].shape.reduce((product, side) => product * side) };
-    this._name.textContent = unit < length ? unitName(this._layer.value, unit) : `${this._layer.value} has units 0 to ${length - 1}`;
+    const size = LAYERS[this._layer.value].shape.reduce((product, side) => product * side);
+    this._name.textContent =
+      unit < size ? unitName(this._layer.value, unit) : `${this._layer.value} has units 0 to ${size - 1}`;
     this._probe.look({ layer: this._layer.value, unit, ...this._modelIfAny() });
   }
 
@@ -146,7 +177,9 @@ class UnitPanel {
   }
 
   _call() {
-    const more = Object.entries(this._more).filter(([, input]) => input.value !== "").map(([key, input]) => [key, Number(input.value)]);
+    const more = Object.entries(this._more)
+      .filter(([, input]) => input.value !== "")
+      .map(([key, input]) => [key, Number(input.value)]);
     const body = {
       layer: this._layer.value,
       unit: Number(this._unit.value),
@@ -168,6 +201,12 @@ class UnitPanel {
 
   _remember() {
     const { body } = this._call();
-    this._frame.remember({ ...body, seed: this._job ? this._seed : body.seed, job: this._job, curve: this._probe.stimulus, quiz: this._quiz.jobId });
+    this._frame.remember({
+      ...body,
+      seed: this._job ? this._seed : body.seed,
+      job: this._job,
+      curve: this._probe.stimulus,
+      quiz: this._quiz.jobId,
+    });
   }
 }
