@@ -21,7 +21,9 @@ from service.heads import Heads
 from service.jobs.engine import Jobs
 from service.lab import Lab
 from service.metrics import Metrics
+from service.pace import Pace
 from service.routes import analyses, cnn, digits, docs, health, jobs, lstm, metrics, models, pages, physiology
+from service.routes.access import GUARDED
 from service.settings import Settings
 from service.warming import warm_in_background
 
@@ -41,7 +43,10 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.metrics = Metrics(lambda: app.state.lab)
-    for route in (cnn, physiology, lstm, analyses, digits, jobs, models, health, metrics, docs, pages):
+    app.state.pace = Pace(settings.requests_per_minute)
+    for route in (cnn, physiology, lstm, analyses, digits, jobs, models):
+        app.include_router(route.router, **GUARDED)
+    for route in (health, metrics, docs, pages):
         app.include_router(route.router)
     app.mount("/web", StaticFiles(directory=WEB), name="web")
     problems.install(app)

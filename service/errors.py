@@ -73,6 +73,10 @@ class TooManyJobs(ServiceError):
         self.unfinished = unfinished
 
 
+class TooManyRequests(ServiceError):
+    """Requests that come faster than one student may send them."""
+
+
 class ModelQuota(ServiceError):
     """More models than one student may keep."""
 
@@ -162,6 +166,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     IdempotencyConflict: Problem(422, "idempotency-conflict", "The key belongs to another request"),
     QueueFull: Problem(503, "queue-full", "The queue is full"),
     TooManyJobs: Problem(429, "too-many-jobs", "You have too many unfinished jobs"),
+    TooManyRequests: Problem(429, "too-many-requests", "You send too many requests"),
     ModelQuota: Problem(409, "model-quota", "You keep too many models"),
     MalformedBody: Problem(400, "malformed-body", "The body cannot be read"),
     InvalidRequest: Problem(422, "invalid-request", "The request is not valid"),

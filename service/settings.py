@@ -106,6 +106,12 @@ class Settings(BaseSettings):
         50, ge=0, description="So many jobs of one student may be queued or running; 0: any number."
     )
     models_per_student: int = Field(50, ge=0, description="So many models may one student keep; 0: any number.")
+    requests_per_minute: int = Field(
+        6000,
+        ge=0,
+        description="So many requests of one student are let in by each API process, a sixth of them at once; whoever "
+        "draws sends 60 a second. 0: any number.",
+    )
     keep_days: int = Field(
         180, ge=0, description="Finished jobs are forgotten after so many days, their models stay; 0: never."
     )

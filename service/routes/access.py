@@ -22,6 +22,17 @@ def _jobs(request: Request) -> Jobs:
 
 
 Caller = Annotated[Principal, Depends(_caller)]
+
+
+async def _paced(request: Request, caller: Caller) -> None:
+    """Refuses one request too many; one that may only repeat an accepted job is looked at first, as it is submitted."""
+    refusal = request.app.state.pace.refusal(caller)
+    may_repeat = "idempotency-key" in request.headers and request.scope["route"].status_code == 202
+    if refusal is not None and not may_repeat:
+        raise refusal
+    request.state.refusal = refusal
+
+
 LabOfProcess = Annotated[Lab, Depends(_lab)]
 JobStore = Annotated[Jobs, Depends(_jobs)]
 # PostgreSQL's text has no place for a zero byte.
@@ -36,7 +47,7 @@ _REASONS = {
     413: "The body or a picture in it is too large.",
     415: "The body has a media type that is not read here.",
     422: "A field is outside the contract; `errors` names it.",
-    429: "More than one student may have at once; `Retry-After` tells when there is room again.",
+    429: "More than one student may have or ask for; `Retry-After` tells when there is room again.",
     500: "A fault of the service; its log tells more under the request id.",
     503: "The queue is full, or something the service needs is missing for now; see `Retry-After`.",
 }
@@ -51,6 +62,10 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         }
         for status in sorted({*statuses, 500})
     }
+
+
+# Of every operation that is for somebody in particular.
+GUARDED: dict[str, Any] = {"dependencies": [Depends(_paced)], "responses": problems(429)}
 
 
 def pictured(answer: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from operator import or_
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
@@ -37,6 +37,7 @@ class _Submission:
 
     def __init__(
         self,
+        http: Request,
         reply: JsonReplies,
         lab: LabOfProcess,
         jobs: JobStore,
@@ -50,6 +51,7 @@ class _Submission:
         ] = None,
     ) -> None:
         self._reply, self._lab, self._jobs, self._caller = reply, lab, jobs, caller
+        self._refusal: Exception | None = http.state.refusal
         self._wait_seconds = _wait_seconds(prefer)
         self._key = idempotency_key
 
@@ -75,6 +77,8 @@ class _Submission:
         )
 
     def _settled(self, kind: Kind[Any, Any], request: Schema) -> Settled:
+        if self._refusal is not None:  # of a new job; one that was accepted before is not settled again
+            raise self._refusal
         settled = kind.settle(request, self._lab)
         return Settled(settled.model_dump(mode="json"), kind.size(settled), kind.models(settled))
 
