@@ -162,7 +162,7 @@ def _damaged(file: Path, complaint: str) -> Finding:
         "database",
         Verdict.PROBLEM,
         f"{file} is damaged: {complaint}.",
-        "Stop the service, move the file and its -wal and -shm away together, and put a backup in their place.",
+        "Stop the service, move the file and its -wal and -shm away, and bring a backup back: patchclamp restore FILE.",
     )
 
 

@@ -36,15 +36,15 @@ FULL = Extent(
     trainings=[*TRAININGS],
     rounds=5,
     round_seconds=10,
-    jobs=20,
+    jobs=40,
 )
 SHORT = Extent(
     # In so short a time much is opened and compiled for the first time.
-    Lesson(students=20, seconds=8, warm_up_seconds=4, promised_growth=0.5, thinking_seconds=(1, 3), seed=1),
+    Lesson(students=15, seconds=5, warm_up_seconds=2, promised_growth=0.5, thinking_seconds=(0.5, 2), seed=1),
     trainings=[*TRAININGS][:1],
     rounds=2,
     round_seconds=1.5,
-    jobs=6,
+    jobs=8,
 )
 
 

@@ -13,9 +13,9 @@ from benchmarks.load.section import table
 from tests.postgresql import serving_on
 
 PROMISED_FACTOR = 1.8
-# About a second each: half of them trainings, half of them tunings.
-TRAINING = ("/lstm/train", {"target_loss": 1e-9, "max_steps": 20_000, "networks": 4})
-TUNING = ("/cnn/tune", {"layer": "y", "unit": 3, "steps": 400, "early_stop": False})
+# About half a second each where nothing else runs: half of them trainings, half of them tunings.
+TRAINING = ("/lstm/train", {"target_loss": 1e-9, "max_steps": 20_000, "networks": 2})
+TUNING = ("/cnn/tune", {"layer": "y", "unit": 3, "steps": 200, "early_stop": False})
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def backlog_seconds(database: str, folder: Path, workers: int, jobs: int) -> flo
     folder.mkdir()
     with serving_on(database, folder, {"PATCHCLAMP_WORKERS": str(workers)}) as service, service.client() as client:
         _await_workers(client, workers)
-        _do(client, 4 * workers)  # now every worker has opened and compiled what it does once only
+        _do(client, 2 * workers)  # now every worker has opened and compiled what it does once only
         return _do(client, jobs)
 
 

@@ -25,12 +25,12 @@ def usage(service: Service) -> Mapping[str, Usage]:
     """Of the supervisor, the API and each worker."""
     supervisor = psutil.Process(service.process.pid)
     found: dict[str, Usage] = {"supervisor": _usage(supervisor)}
-    for child in sorted(supervisor.children(), key=lambda child: child.pid):
+    for child in supervisor.children():
         command = child.cmdline()
-        part = "api" if "api" in command else "worker"
-        number = sum(name.startswith(part) for name in found)
-        found[f"{part} {number + 1}" if number else part] = _usage(child)
-    return found
+        found["api" if "api" in command else f"worker {command[command.index('--id') + 1].split('-')[-1]}"] = _usage(
+            child
+        )
+    return dict(sorted(found.items()))
 
 
 def _usage(process: psutil.Process) -> Usage:
