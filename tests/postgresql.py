@@ -17,8 +17,11 @@ ABSENT = "install PostgreSQL (its initdb and pg_ctl)"
 
 
 @contextmanager
-def cluster() -> Iterator[str]:
-    """The address of an empty database in a cluster of its own; skips the test where there is no PostgreSQL."""
+def cluster(is_durable: bool = False) -> Iterator[str]:
+    """The address of an empty database in a cluster of its own; skips the test where there is no PostgreSQL.
+
+    Only a durable one waits for its disk, as one in earnest does.
+    """
     binaries = _binaries()
     if binaries is None:
         leave_out("postgresql", ABSENT)
@@ -32,7 +35,7 @@ def cluster() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     data = folder / "data"
-    options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off"
+    options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync={'on' if is_durable else 'off'}"
     try:
         _run(user, binaries / "initdb", "--pgdata", data, "--username", "patchclamp", "--auth", "trust", "--no-sync")
         _run(
@@ -55,14 +58,19 @@ def cluster() -> Iterator[str]:
 
 
 @contextmanager
-def serving_on(database: str, data: Path, environment: Mapping[str, str] | None = None) -> Iterator[Service]:
+def serving_on(
+    database: str, data: Path, environment: Mapping[str, str] | None = None, is_durable: bool = False
+) -> Iterator[Service]:
     """The whole service on "sqlite" (as it is by default) or on a "postgresql" cluster of its own."""
     given = environment or {}
     if database == "sqlite":
         with serving(data, environment=given) as running:
             yield running
     else:
-        with cluster() as url, serving(data, environment={**given, "PATCHCLAMP_DATABASE_URL": url}) as running:
+        with (
+            cluster(is_durable) as url,
+            serving(data, environment={**given, "PATCHCLAMP_DATABASE_URL": url}) as running,
+        ):
             yield running
 
 

@@ -85,10 +85,10 @@ def _options() -> argparse.Namespace:
 
 def _measured(database: str, folder: Path, extent: Extent, parts: list[str]) -> Iterator[Section]:
     if "class" in parts:
-        with serving_on(database, _made(folder / "class")) as service:
+        with serving_on(database, _made(folder / "class"), is_durable=True) as service:
             yield teach(service, extent.lesson)
     if "training" in parts:
-        with serving_on(database, _made(folder / "training")) as service:
+        with serving_on(database, _made(folder / "training"), is_durable=True) as service:
             pairs = [beside_training(service, each, extent.rounds, extent.round_seconds) for each in extent.trainings]
             yield Disturbance(pairs)
     if "backlog" in parts:

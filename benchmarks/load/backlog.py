@@ -53,7 +53,8 @@ def speed_up(database: str, folder: Path, jobs: int) -> SpeedUp:
 def backlog_seconds(database: str, folder: Path, workers: int, jobs: int) -> float:
     """From the beginning of the first to the end of the last of so many jobs, by the database's clock."""
     folder.mkdir()
-    with serving_on(database, folder, {"PATCHCLAMP_WORKERS": str(workers)}) as service, service.client() as client:
+    settings = {"PATCHCLAMP_WORKERS": str(workers)}
+    with serving_on(database, folder, settings, is_durable=True) as service, service.client() as client:
         _await_workers(client, workers)
         _do(client, 2 * workers)  # now every worker has opened and compiled what it does once only
         return _do(client, jobs)
