@@ -36,7 +36,7 @@ FULL = Extent(
     trainings=[*TRAININGS],
     rounds=5,
     round_seconds=10,
-    jobs=40,
+    jobs=60,
 )
 SHORT = Extent(
     # In so short a time much is opened and compiled for the first time.
@@ -44,7 +44,7 @@ SHORT = Extent(
     trainings=[*TRAININGS][:1],
     rounds=2,
     round_seconds=1.5,
-    jobs=8,
+    jobs=16,
 )
 
 
