@@ -84,6 +84,16 @@ class _Submission:
 
 
 Submission = Annotated[_Submission, Depends()]
+_LINKS = {
+    name: {"operationId": f"jobs_{operation}", "parameters": {"job_id": "$response.body#/id"}}
+    for name, operation in (
+        ("self", "get_job"),
+        ("events", "get_events"),
+        ("cancel", "cancel_job"),
+        ("result", "get_result"),
+        ("delete", "delete_job"),
+    )
+}
 
 
 def job_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -92,9 +102,11 @@ def job_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         "Location": {"description": "Where the job is.", "schema": {"type": "string"}},
         "Retry-After": {"description": "Seconds after which to look again.", "schema": {"type": "integer"}},
     }
+    ended = "The job has ended within the time given by `Prefer: wait`."
+    accepted = "The job is accepted and will end."
     return {
-        200: {"model": JobDocument, "description": "The job has ended within the time given by `Prefer: wait`."},
-        202: {"model": JobDocument, "description": "The job is accepted and will end.", "headers": headers},
+        200: {"model": JobDocument, "description": ended, "links": _LINKS},
+        202: {"model": JobDocument, "description": accepted, "headers": headers, "links": _LINKS},
         **problems(*statuses, 406, 409, 422, 429, 503),
     }
 

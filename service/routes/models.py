@@ -13,8 +13,13 @@ from service.schemas.models import DefaultChoice, ModelDocument, ModelList
 
 router = APIRouter(prefix="/models", tags=["models"])
 
+_LINKS = {
+    name: {"operationId": f"models_{operation}", "parameters": {"model_id": "$response.body#/models/0/id"}}
+    for name, operation in (("self", "get_model"), ("weights", "get_weights"), ("delete", "delete_model"))
+}
 
-@router.get("", response_model=ModelList, responses=problems(422))
+
+@router.get("", response_model=ModelList, responses={200: {"links": _LINKS}, **problems(422)})
 def list_models(lab: LabOfProcess, family: Family | None = None) -> Response:
     """List all models with their cards."""
     catalogue = lab.catalogue

@@ -5,14 +5,11 @@ import io
 import json
 import socket
 import struct
-import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from http.client import HTTPResponse
 from itertools import repeat
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -23,8 +20,9 @@ from PIL import Image
 from tests.contract.refusals import problem_document
 from tests.postgresql import serving_on
 from tests.service_process import Service
+from tests.spending import sparing
 
-SECONDS_AT_MOST, MIB_AT_MOST = 2.0, 200.0
+SECONDS_AT_MOST, MIB_AT_MOST = 2, 200
 MARKER = "zebrafish"  # in every input that has room for a word, and in no answer
 MIB = 2**20
 PREDICT, ACTIVATIONS, TUNE = "/cnn/predict", "/cnn/activations", "/cnn/tune"
@@ -603,7 +601,7 @@ def test_is_answered_at_small_cost_without_a_fault_or_an_echo(
     client: httpx.Client, api: psutil.Process, hostile: Hostile
 ) -> None:
     content = hostile.content() if callable(hostile.content) else hostile.content
-    with sparing(api):
+    with sparing(api.pid, SECONDS_AT_MOST, MIB_AT_MOST):
         response = client.request(hostile.method, hostile.path, content=content, headers=hostile.headers)
     assert response.status_code in hostile.statuses, response.text[:500]
     assert_harmless(response)
@@ -687,27 +685,6 @@ def test_after_all_that_the_same_processes_serve_and_no_fault_is_logged(client: 
     log = service.log.read_text()
     assert "Traceback" not in log
     assert "started again" not in log
-
-
-@contextmanager
-def sparing(api: psutil.Process) -> Iterator[None]:
-    """Holds what is done within to the time and, on Linux, the memory that the API may spend on a request."""
-    process = Path(f"/proc/{api.pid}")
-    before = None
-    if (process / "clear_refs").exists():
-        (process / "clear_refs").write_text("5")  # the peak begins anew
-        before = kibibytes(process, "VmRSS")
-    began = time.monotonic()
-    yield
-    assert time.monotonic() - began < SECONDS_AT_MOST
-    if before is not None:
-        assert (kibibytes(process, "VmHWM") - before) / 1024 < MIB_AT_MOST
-
-
-def kibibytes(process: Path, name: str) -> int:
-    """A figure of the process's memory."""
-    (line,) = (line for line in (process / "status").read_text().splitlines() if line.startswith(f"{name}:"))
-    return int(line.split()[1])
 
 
 def answer_to(service: Service, raw: bytes) -> httpx.Response:
