@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PINNED := --constraint requirements.lock $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 ARTIFACTS := digit-net digit-net-best memory-lstm memory-lstm-open memory-lstm-long
 
-.PHONY: serve test check bench load openapi artifacts format lock clean
+.PHONY: serve test check fuzz audit bench load openapi artifacts format lock clean
 
 serve: $(VENV)/runtime  ## the service with its worker on 127.0.0.1:8000
 	@$(BIN)/patchclamp serve
@@ -24,6 +24,15 @@ check: $(VENV)/development  ## format, lint, types
 format: $(VENV)/development  ## brings the code into the one format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+FUZZ ?= 2000
+fuzz: $(VENV)/development  ## new random input for every way in, much more than in make test (FUZZ=100000: all night)
+	@FUZZ_EXAMPLES=$(FUZZ) $(BIN)/python -m pytest tests/fuzz tests/contract/test_schema.py
+
+audit: $(VENV)/development  ## what is known against our packages, and what looks unsafe in our code
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive models service benchmarks
+	@$(BIN)/pip-audit --requirement requirements.lock --no-deps --disable-pip --progress-spinner off --format json | \
+		$(BIN)/python .ci/audit.py
 
 bench: $(VENV)/development  ## speed against named peers, as ratios (BENCH=--short: a minute)
 	@$(BIN)/python -m benchmarks $(BENCH)
