@@ -38,9 +38,7 @@ def tuning(network: DigitNet, digits: Digits, *, is_short: bool) -> list[Ratio |
         same_rule.restore(began)
         run(same_rule)
 
-    rule = compare(
-        f"tune by the notebook's rule, 64 starts x {steps} steps", ours, "notebook loop", theirs, pairs=1, promise=3
-    )
+    rule = compare(f"tune by the notebook's rule, 64 starts x {steps} steps", ours, "notebook loop", theirs, promise=3)
     apart = _objective(network, same_rule.found().images[0]) / _objective(network, by_peer[:, 0]) - 1
     whole = rule.peer_seconds * NOTEBOOK_STEPS / steps
     peer_name = "notebook loop, its 1000 steps" + (" (scaled)" if is_short else "")

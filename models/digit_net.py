@@ -91,7 +91,7 @@ class DigitNet(nn.Module):
     def compiled(self) -> "DigitNet":
         """This network itself, on a CPU with compiled kernels from now on: the same numbers, gradients sooner.
 
-        Loading the compiler takes half a second and 60 MB, so only what computes gradients asks for it.
+        Loading the compiler takes half a second and 60 MB, so only trainings ask for it.
         """
         if self.fc3.weight.device.type == "cpu":
             from models.kernels.pooled_convolution import pooled_convolution

@@ -4,6 +4,7 @@ This is the search; what it found is told by `models.analysis.tuning_report`.
 """
 
 import time
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import asdict
 from functools import cached_property
@@ -70,7 +71,7 @@ class Tuning:
 
     def __init__(self, network: DigitNet, settings: TuningSettings, device: str = "cpu") -> None:
         self.settings = settings.complete()
-        self.network = deepcopy(network).to(device).requires_grad_(False).compiled()
+        self.network = deepcopy(network).to(device).requires_grad_(False)
         self.layer = layer(settings.layer)
         self._device = torch.device(device)
         self.starts = self._random_images("starts", self.settings.starts)
@@ -273,13 +274,16 @@ class Tuning:
         """The objective's gradient (unit x start, row, column), and what was read on the way."""
         transform = self._transform()
         gradients, readings = [], []
-        with torch.enable_grad():
-            for images, unit in self._batches(self._images):
-                reading = self._read(images.requires_grad_(), unit, transform)
-                (gradient,) = torch.autograd.grad((reading.measure - reading.prior).sum(), images)
-                # Shifted, an image reaches the unit from outside its field, too.
-                gradients.append(gradient if transform is None else gradient * self.fields[unit])
-                readings.append(_Readings(*(value.detach() for value in reading)))
+        for images, unit in self._batches(self._images):
+            with torch.enable_grad():
+                shown = images.requires_grad_() if transform is None else transform.of(images.requires_grad_())
+                drive, measure = self._response(self._climbable_drive(shown), unit)
+                (gradient,) = torch.autograd.grad(measure.sum(), images)
+            prior, of_prior = self._prior(images.detach(), unit)
+            gradient -= of_prior
+            # Shifted, an image reaches the unit from outside its field, too.
+            gradients.append(gradient if transform is None else gradient * self.fields[unit])
+            readings.append(_Readings(drive.detach(), measure.detach(), prior))
         gradient, gathered = torch.cat(gradients), self._gathered(readings)
         if not self.settings.diversity:
             return gradient, gathered
@@ -298,7 +302,11 @@ class Tuning:
     @torch.no_grad()
     def _readings(self, images: Tensor) -> "_Readings":
         """What the images (unit x start, row, column) do as they are."""
-        gathered = self._gathered([self._read(*batch) for batch in self._batches(images)])
+        readings = []
+        for batch, unit in self._batches(images):
+            response = self._response(self.network.drive(batch, self.layer.name), unit)
+            readings.append(_Readings(*response, self._prior(batch, unit)[0]))
+        gathered = self._gathered(readings)
         if not self.settings.diversity:
             return gathered
         return gathered._replace(prior=gathered.prior + self._likeness_paid(images))
@@ -312,17 +320,29 @@ class Tuning:
 
     def _batches(self, images: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Images with the position of the unit that each is meant for, in batches that stay in the cache."""
-        unit = torch.arange(len(self.units), device=self._device).repeat_interleave(self.settings.starts)
-        return list(zip(images.detach().split(_BATCH), unit.split(_BATCH), strict=True))
+        return list(zip(images.detach().split(_BATCH), self._unit.split(_BATCH), strict=True))
 
-    def _read(self, images: Tensor, unit: Tensor, transform: "Transform | None" = None) -> "_Readings":
-        shown = images if transform is None else transform.of(images)
-        response = self.network.responses(shown, (self.layer.name,))[self.layer.name]
-        prior = self._prior_paid(images, unit)
-        drive = self._pick(response.drive, unit)
+    @cached_property
+    def _unit(self) -> Tensor:
+        """The position of the unit that each image is meant for (unit x start,)."""
+        return torch.arange(len(self.units), device=self._device).repeat_interleave(self.settings.starts)
+
+    @cached_property
+    def _climbable_drive(self) -> Callable[[Tensor], Tensor]:
+        """The layer's drive, to be climbed: compiled on a CPU, the same to rounding."""
+        if self._device.type == "cpu":
+            from models.kernels.image_gradient import ClimbableDrive
+
+            return ClimbableDrive(self.network, self.layer)
+        return lambda images: self.network.drive(images, self.layer.name)
+
+    def _response(self, drives: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
+        """From the layer's drives, for each image its unit's drive and what the method climbs (image,)."""
+        drive = self._pick(drives, unit)
         if self.settings.method == "notebook":
-            return _Readings(drive, self._pick(response.activity, unit).square(), prior)
-        return _Readings(drive, drive if self.settings.direction == "excite" else -drive, prior)
+            activities = drives if self.layer.name == "y" else drives.relu()
+            return drive, self._pick(activities, unit).square()
+        return drive, drive if self.settings.direction == "excite" else -drive
 
     def _pick(self, values: Tensor, unit: Tensor) -> Tensor:
         """For each image the value of the unit that it is meant for (image,)."""
@@ -337,18 +357,27 @@ class Tuning:
         columns = [unit.index if unit.channel is None else size + unit.channel for unit in self.units]
         return torch.tensor(columns, device=self._device)
 
-    def _prior_paid(self, images: Tensor, unit: Tensor) -> Tensor:
-        """The pull towards paper, and towards smoothness, or by the notebook's rule towards grey (image,)."""
+    def _prior(self, images: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
+        """What each image pays (image,), and its gradient (image, row, column).
+
+        The pull is towards paper, and towards smoothness, or by the notebook's rule towards grey.
+        """
         assert self.settings.penalty is not None
         if self.settings.method == "notebook":
-            return self.settings.penalty * ((images - PIXEL_MEAN) / PIXEL_SD).square().mean(dim=(1, 2))
-        scale, pixels = self.scales[unit], self._pixels[unit]
+            away = (images - PIXEL_MEAN) / PIXEL_SD
+            weight = self.settings.penalty / away[0].numel()
+            return weight * away.square().sum(dim=(1, 2)), away * (2 * weight / PIXEL_SD)
+        weight = self.settings.penalty * self.scales[unit] / self._pixels[unit]
         # Outside their fields the images are paper.
-        prior = self.settings.penalty * scale * (images.square().sum(dim=(1, 2)) / pixels)
+        paid, gradient = weight * images.square().sum(dim=(1, 2)), images * (2 * weight)[:, None, None]
         if self.settings.smoothness:
-            steps = images.diff(dim=1).square().sum(dim=(1, 2)) + images.diff(dim=2).square().sum(dim=(1, 2))
-            prior = prior + self.settings.smoothness * scale * (steps / pixels)
-        return prior
+            weight = self.settings.smoothness * self.scales[unit] / self._pixels[unit]
+            for axis in (1, 2):
+                rises = images.diff(dim=axis)
+                paid = paid + weight * rises.square().sum(dim=(1, 2))
+                edges = F.pad(rises, (0, 0, 1, 1) if axis == 1 else (1, 1))
+                gradient -= (2 * weight)[:, None, None] * edges.diff(dim=axis)
+        return paid, gradient
 
     @cached_property
     def _pixels(self) -> Tensor:

@@ -442,6 +442,15 @@ def test_a_robust_search_keeps_a_conv_unit_s_ink_within_its_receptive_field(plan
     assert not image.any()
 
 
+@pytest.mark.parametrize("options", [{}, {"smoothness": 3.0}, {"method": "notebook"}])
+def test_the_prior_s_gradient_is_that_of_what_is_paid(network, options):
+    tuning = Tuning(network, replace(QUICK, **options))
+    images = tuning.starts.clone().requires_grad_()
+    paid, gradient = tuning._prior(images, torch.zeros(len(images), dtype=torch.int64))
+    (expected,) = torch.autograd.grad(paid.sum(), images)
+    torch.testing.assert_close(gradient.detach(), expected, rtol=1e-4, atol=1e-6)
+
+
 def test_the_smoother_the_smaller_the_steps_between_neighbouring_pixels(network):
     images = [
         torch.tensor(tuned(network, replace(QUICK, smoothness=weight))["units"][0]["optimized_image"])
