@@ -1,9 +1,9 @@
 """The drive of a digit network's layers with a quick gradient of the images alone, as a search climbs it, for one core.
 
-Images lie innermost, `LANES` of them side by side, so that all that is done is done for whole vectors of images, however
-few channels there are; torch's convolutions leave most of a processor idle where there are one or six. The gradient of
-a convolution is the same convolution over again, with the kernels turned round, of what pooling hands down. A step of
-64 images takes 60% of the time that it takes with torch's convolutions and autograd.
+Images lie innermost, `LANES` of them side by side, so that whatever is done is done for whole vectors of images,
+however few channels there are; torch's convolutions leave most of a processor idle where there are one or six. The
+gradient of a convolution is the same convolution over again, with the kernels turned round, of what pooling hands
+down. A step of 64 images takes 60% of the time that it takes with torch's convolutions and autograd.
 
 Maps are framed: (channel, row + 2, column + 2, lane) with a border that stays 0. The dense layers are torch's.
 """
