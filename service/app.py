@@ -3,13 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
-from starlette.staticfiles import StaticFiles
 
 from models import kernels
 from service import build, database, openapi, problems
@@ -26,8 +24,6 @@ from service.routes import analyses, cnn, digits, docs, health, jobs, lstm, metr
 from service.routes.access import GUARDED
 from service.settings import Settings
 from service.warming import warm_in_background
-
-WEB = Path(__file__).parent / "web"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -48,7 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(route.router, **GUARDED)
     for route in (health, metrics, docs, pages):
         app.include_router(route.router)
-    app.mount("/web", StaticFiles(directory=WEB), name="web")
+    app.mount("/web", pages.web_files(), name="web")
     problems.install(app)
     openapi.install(app)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)

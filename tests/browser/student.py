@@ -48,8 +48,13 @@ class Student:
 
     @property
     def probabilities(self) -> list[str]:
-        """The ten probabilities as they are shown."""
+        """The ten probabilities of the drawing as it is now."""
+        expect(self.page.locator(".reads")).to_have_attribute("aria-busy", "false")
         return self.page.locator(".probabilities .share").all_inner_texts()
+
+    def sees(self, probabilities: list[str]) -> None:
+        """Waits until these are the ten probabilities that are shown."""
+        expect(self.page.locator(".probabilities .share")).to_have_text(probabilities)
 
     def draw(self, points: Sequence[tuple[float, float]] = THREE) -> None:
         """Draws one stroke with the mouse."""

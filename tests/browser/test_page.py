@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from service.routes.pages import PANELS
 from tests.browser.student import Student
@@ -63,14 +63,14 @@ def test_nothing_moves_for_who_wants_no_motion(browser: Browser, service: Servic
 def test_all_that_the_browser_fetches_for_the_page_comes_from_here_and_weighs_little(
     student: Student, service: Service
 ) -> None:
-    bodies: dict[str, int] = {}
-    student.page.on("response", lambda response: bodies.update({response.url: len(response.body())}))
+    fetched: list[Request] = []
+    student.page.on("requestfinished", lambda request: fetched.append(request))
     student.page.goto("/")
     student.page.wait_for_load_state("networkidle")
-    assert all(url.startswith(service.url) for url in bodies)
-    page = {url: size for url, size in bodies.items() if not url.endswith("/models")}
+    assert all(request.url.startswith(service.url) for request in fetched)
+    page = [request for request in fetched if not request.url.endswith("/models")]
     assert len(page) > 10
-    assert sum(page.values()) < BYTES_AT_MOST
+    assert sum(request.sizes()["responseBodySize"] for request in page) < BYTES_AT_MOST
 
 
 def test_the_content_security_policy_would_tell_of_a_script_or_style_in_the_text(student: Student) -> None:

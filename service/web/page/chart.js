@@ -1,4 +1,5 @@
 import { element } from "./element.js";
+import { MARKS } from "./marks.js";
 import { number, ticks } from "./number.js";
 import { svg } from "./svg.js";
 import { table } from "./table.js";
@@ -17,7 +18,8 @@ const SPANS = ["area", "pairs", "whiskers"];
 export class Chart {
   /**
    * @param {string} title
-   * @param {{x: string, y: string, isLogX?: boolean, isLogY?: boolean, height?: number, xTicks?: number[]}} axes Labels with their units.
+   * @param {{x: string, y: string, isLogX?: boolean, isLogY?: boolean, height?: number, xTicks?: number[]}} axes
+   *   Labels with their units.
    */
   constructor(title, axes) {
     this.title = title;
@@ -26,21 +28,33 @@ export class Chart {
     this._svg = svg("svg", { role: "img", "aria-label": title });
     this._legend = element("ul", { class: "series" });
     this._y = element("p", { class: "axis" }, axes.y);
-    this.element = element("figure", { class: "chart" }, element("figcaption", {}, element("strong", {}, title), this._legend), this._y, this._svg);
+    this.element = element(
+      "figure",
+      { class: "chart" },
+      element("figcaption", {}, element("strong", {}, title), this._legend),
+      this._y,
+      this._svg,
+    );
     new ResizeObserver(() => this._draw()).observe(this._svg);
   }
 
   /**
    * @param {Series[]} series
-   * @param {{xRange?: number[], yRange?: number[], rules?: number[], words?: string, axes?: object}} options Ranges that
-   *   the axes hold at least, levels drawn across, and words that say what there is to see.
+   * @param {{xRange?: number[], yRange?: number[], rules?: number[], words?: string, axes?: object}} options
+   *   Ranges that the axes hold at least, levels drawn across, and words that say what there is to see.
    */
   show(series, { xRange = [], yRange = [], rules = [], words = "", axes = {} } = {}) {
-    Object.assign(this, { _series: series.map((each, place) => ({ kind: "line", ink: place, ...each })), _rules: rules, _ranges: [xRange, yRange] });
+    Object.assign(this, {
+      _series: series.map((each, place) => ({ kind: "line", ink: place, ...each })),
+      _rules: rules,
+      _ranges: [xRange, yRange],
+    });
     Object.assign(this._axes, axes);
     this._y.textContent = this._axes.y;
     this._svg.setAttribute("aria-label", words ? `${this.title}: ${words}` : this.title);
-    this._legend.replaceChildren(...(series.length > 1 ? this._series.filter(({ isUnnamed }) => !isUnnamed).map(legend) : []));
+    this._legend.replaceChildren(
+      ...(series.length > 1 ? this._series.filter(({ isUnnamed }) => !isUnnamed).map(legend) : []),
+    );
     this._draw();
   }
 
@@ -48,7 +62,11 @@ export class Chart {
   get tables() {
     return this._series.map(({ name, points, kind }) => {
       const columns = SPANS.includes(kind) ? [this._axes.x, "from", "to"] : [this._axes.x, this._axes.y];
-      return table(`${this.title}: ${name}`, columns, points.map((point) => point.map(number)));
+      return table(
+        `${this.title}: ${name}`,
+        columns,
+        points.map((point) => point.map(number)),
+      );
     });
   }
 
@@ -65,10 +83,16 @@ export class Chart {
   _scale(width, height) {
     const points = this._series.flatMap(({ points: all }) => all);
     const { isLogX, isLogY } = this._axes;
-    const across = [...points.map(([x]) => x), ...this._ranges?.[0] ?? []];
+    const across = [...points.map(([x]) => x), ...(this._ranges?.[0] ?? [])];
     const up = [...points.flatMap(([, ...values]) => values), ...(this._ranges?.[1] ?? []), ...(this._rules ?? [])];
-    const [low, high] = spread(across.map((x) => along(x, isLogX)), 0);
-    const [bottom, top] = spread(up.map((y) => along(y, isLogY)), 0.06);
+    const [low, high] = spread(
+      across.map((x) => along(x, isLogX)),
+      0,
+    );
+    const [bottom, top] = spread(
+      up.map((y) => along(y, isLogY)),
+      0.06,
+    );
     const inner = [width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom];
     this._range = { low, high, bottom, top };
     this._x = (x) => MARGIN.left + ((along(x, isLogX) - low) / (high - low)) * inner[0];
@@ -79,55 +103,32 @@ export class Chart {
     const { low, high, bottom, top } = this._range;
     const right = width - MARGIN.right;
     const base = height - MARGIN.bottom;
-    const across = this._axes.xTicks ?? (this._axes.isLogX ? decades(low, high) : ticks(low, high, Math.min(7, width / 70)));
+    const across =
+      this._axes.xTicks ?? (this._axes.isLogX ? decades(low, high) : ticks(low, high, Math.min(7, width / 70)));
     return [
       ...(this._axes.isLogY ? decades(bottom, top) : ticks(bottom, top, 4)).flatMap((y) => [
         svg("path", { class: y === 0 ? "zero" : "rule", d: `M${MARGIN.left} ${this._upward(y)}H${right}` }),
-        svg("text", { x: MARGIN.left - 6, y: this._upward(y) + 4, "text-anchor": "end" }, this._axes.isLogY ? String(y) : number(y)),
+        svg(
+          "text",
+          { x: MARGIN.left - 6, y: this._upward(y) + 4, "text-anchor": "end" },
+          this._axes.isLogY ? String(y) : number(y),
+        ),
       ]),
       ...across.map((x) => svg("text", { x: this._x(x), y: base + 16, "text-anchor": "middle" }, number(x))),
-      ...(this._rules ?? []).map((y) => svg("path", { class: "level", d: `M${MARGIN.left} ${this._upward(y)}H${right}` })),
+      ...(this._rules ?? []).map((y) =>
+        svg("path", { class: "level", d: `M${MARGIN.left} ${this._upward(y)}H${right}` }),
+      ),
       svg("text", { x: right, y: height - 4, "text-anchor": "end", class: "label" }, this._axes.x),
     ];
   }
 
   _marks({ kind, points, ink }) {
-    const at = (x, y) => `${this._x(x).toFixed(1)} ${this._upward(y).toFixed(1)}`;
-    const style = `ink-${ink}`;
-    if (kind === "line") return [svg("path", { class: `line ${style}`, d: points.map(([x, y], place) => `${place ? "L" : "M"}${at(x, y)}`).join("") })];
-    if (kind === "area") {
-      const back = points.toReversed().map(([x, , to]) => `L${at(x, to)}`);
-      return [svg("path", { class: `area ${style}`, d: `${points.map(([x, from], place) => `${place ? "L" : "M"}${at(x, from)}`).join("")}${back.join("")}Z` })];
-    }
-    if (kind === "bars") {
-      const half = Math.max(1, (0.35 * (this._x(1) - this._x(0))));
-      return points.map(([x, y]) => {
-        const [from, to] = [this._upward(Math.max(0, y)), this._upward(Math.min(0, y))];
-        return svg("rect", { class: `bar ${style}`, x: this._x(x) - half, y: from, width: 2 * half, height: to - from });
-      });
-    }
-    if (kind === "whiskers") {
-      return points.map(([x, from, to]) => svg("path", { class: `whisker ${style}`, d: `M${at(x, from)}L${at(x, to)}` }));
-    }
-    if (kind === "pairs") {
-      return points.flatMap(([x, from, to]) => [
-        svg("path", { class: "pair", d: `M${at(x, from)}L${at(x, to)}` }),
-        svg("circle", { class: "hollow", cx: this._x(x), cy: this._upward(from), r: 2.5 }),
-        svg("circle", { class: `dot ${style}`, cx: this._x(x), cy: this._upward(to), r: 3 }),
-      ]);
-    }
-    return points.map(([x, y]) => svg("circle", { class: `dot ${style}`, cx: this._x(x), cy: this._upward(y), r: 3 }));
+    return MARKS[kind].draw(points, `ink-${ink}`, (x, y) => [this._x(x), this._upward(y)]);
   }
 }
 
 function legend({ name, ink, kind }) {
-  const swatch = svg("svg", { width: 22, height: 10, "aria-hidden": "true" });
-  swatch.append(
-    kind === "line" ? svg("path", { class: `line ink-${ink}`, d: "M0 5H22" })
-      : kind === "dots" || kind === "pairs" ? svg("circle", { class: `dot ink-${ink}`, cx: 11, cy: 5, r: 3 })
-        : kind === "whiskers" ? svg("path", { class: `whisker ink-${ink}`, d: "M11 0V10" })
-          : svg("rect", { class: `${kind === "area" ? "area" : "bar"} ink-${ink}`, width: 22, height: 10 }),
-  );
+  const swatch = svg("svg", { width: 22, height: 10, "aria-hidden": "true" }, MARKS[kind].swatch(`ink-${ink}`));
   return element("li", {}, swatch, name);
 }
 
@@ -145,5 +146,7 @@ function spread(values, room) {
 }
 
 function decades(low, high) {
-  return ticks(Math.ceil(low - 1e-9), Math.floor(high + 1e-9), 4).filter(Number.isInteger).map((power) => 10 ** power);
+  return ticks(Math.ceil(low - 1e-9), Math.floor(high + 1e-9), 4)
+    .filter(Number.isInteger)
+    .map((power) => 10 ** power);
 }

@@ -31,7 +31,11 @@ class Digits {
     this._probabilities = new Probabilities();
     this._layers = Object.keys(LAYERS).map((layer) => new LayerView(layer, (unit) => this._open(layer, unit)));
     this._behind = new Behind("The numbers behind the pictures", () => this._tables());
-    this._ask = latest((image) => this._frame.attempt(() => this._answer(image)));
+    this._reads = this._readings();
+    this._ask = latest(
+      (image) => this._frame.attempt(() => this._answer(image)),
+      () => this._reads.setAttribute("aria-busy", "false"),
+    );
     frame.body.append(...this._parts());
     this._empty();
     frame.attempt(() => this._model.refresh());
@@ -72,25 +76,27 @@ class Digits {
         ),
         this._drawing.hint,
       ),
-      element(
-        "div",
-        { class: "reads" },
-        element(
-          "div",
-          { class: "saw" },
-          element("figure", {}, this._seen, element("figcaption", {}, "What it sees")),
-          this._verdict,
-        ),
-        this._probabilities.element,
-        element("label", { class: "check" }, this._isCentred, "Fit and centre the drawing, as in MNIST"),
-        this._model.element,
-      ),
+      this._reads,
       element("div", { class: "layers" }, ...this._layers.map((layer) => layer.element), this._behind.element),
     ];
   }
 
+  /** What the network makes of the drawing; busy as long as an answer is awaited. */
+  _readings() {
+    const figure = element("figure", {}, this._seen, element("figcaption", {}, "What it sees"));
+    return element(
+      "div",
+      { class: "reads", "aria-busy": "false" },
+      element("div", { class: "saw" }, figure, this._verdict),
+      this._probabilities.element,
+      element("label", { class: "check" }, this._isCentred, "Fit and centre the drawing, as in MNIST"),
+      this._model.element,
+    );
+  }
+
   _drawn(isFinished) {
     const image = this._image();
+    this._reads.setAttribute("aria-busy", String(image !== null));
     if (image) this._ask(image);
     else this._empty();
     if (isFinished) this._remember();

@@ -68,7 +68,7 @@ export class Frame {
     this._take.offer(offered);
   }
 
-  /** Runs `work` and shows what the service refuses; success takes away what was refused before. An abort is no news. */
+  /** Runs `work` and shows what the service refuses; success takes away what was refused before it. */
   async attempt(work) {
     const refusals = this._refusals;
     try {

@@ -1,11 +1,13 @@
 /**
- * Runs `work` on the newest of what it is given: one at a time, what came in between is dropped.
+ * Runs `work` on the newest of what it is given: one at a time, what came in between is dropped. Tells `settled` when
+ * nothing is left to do.
  *
  * @template T
  * @param {(given: T) => Promise<void>} work
+ * @param {() => void} settled
  * @returns {(given: T) => void}
  */
-export function latest(work) {
+export function latest(work, settled = () => {}) {
   let isRunning = false;
   let waiting = null;
 
@@ -18,6 +20,7 @@ export function latest(work) {
       const next = waiting;
       waiting = null;
       if (next) run(next.given);
+      else settled();
     }
   }
 

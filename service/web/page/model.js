@@ -17,7 +17,8 @@ export class ModelChoice {
 
   set value(id) {
     const wanted = id ?? "";
-    if (!Array.from(this._select.options).some(({ value }) => value === wanted)) this._select.append(new Option(wanted, wanted));
+    if (!Array.from(this._select.options).some(({ value }) => value === wanted))
+      this._select.append(new Option(wanted, wanted));
     this._select.value = wanted;
   }
 
@@ -29,7 +30,9 @@ export class ModelChoice {
     const usual = ours.find(({ is_default }) => is_default);
     this._select.replaceChildren(
       new Option(`${usual.id} (default)`, ""),
-      ...ours.filter((model) => model !== usual).map(({ id, card }) => new Option(card.name ? `${card.name} (${id})` : id, id)),
+      ...ours
+        .filter((model) => model !== usual)
+        .map(({ id, card }) => new Option(card.name ? `${card.name} (${id})` : id, id)),
     );
     this.value = chosen === usual.id ? null : chosen;
   }

@@ -1,10 +1,19 @@
 import { element } from "./element.js";
 
-/** A table with a caption; the first cell of each row names it. */
+/** A table with a caption; the first cell of each row names it. A column may have no name. */
 export function table(caption, columns, rows) {
-  const head = element("tr", {}, ...columns.map((column) => element("th", { scope: "col" }, column)));
+  const head = element(
+    "tr",
+    {},
+    ...columns.map((column) => (column === "" ? element("td") : element("th", { scope: "col" }, column))),
+  );
   const body = rows.map(([name, ...values]) =>
-    element("tr", {}, element("th", { scope: "row" }, name), ...values.map((value) => element("td", {}, value instanceof Node ? value : String(value)))),
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, name),
+      ...values.map((value) => element("td", {}, value instanceof Node ? value : String(value))),
+    ),
   );
   return element(
     "table",
