@@ -8,13 +8,16 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PINNED := --constraint requirements.lock $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 ARTIFACTS := digit-net digit-net-best memory-lstm memory-lstm-open memory-lstm-long
 
-.PHONY: serve test check fuzz audit bench load openapi artifacts format lock clean
+.PHONY: serve test chaos check fuzz audit bench load openapi artifacts format lock clean
 
 serve: $(VENV)/runtime  ## the service with its worker on 127.0.0.1:8000
 	@$(BIN)/patchclamp serve
 
 test: $(VENV)/development  ## all tests; says which it leaves out and why
 	@$(BIN)/python -m pytest
+
+chaos: $(VENV)/development  ## two APIs, two workers, 60 kills, on both databases; some ten minutes (SEED=7 repeats a plan)
+	@$(BIN)/python -m tests.faults.chaos $(if $(SEED),--seed $(SEED))
 
 check: $(VENV)/development  ## format, lint, types
 	@$(BIN)/ruff format --check .

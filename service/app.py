@@ -14,7 +14,6 @@ from service import build, database, openapi, problems
 from service.access_log import AccessLog
 from service.bodies import MAX_BODY_BYTES
 from service.browsers import Guard, OtherOrigins
-from service.catalogue import BUILDERS
 from service.heads import Heads
 from service.jobs.engine import Jobs
 from service.lab import Lab
@@ -67,8 +66,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database.prepare(settings.database_url, engine)
     app.state.lab = Lab(settings, engine)
     app.state.jobs = Jobs(engine, settings)
-    for family in BUILDERS:  # so that nobody's first request waits for it
-        app.state.lab.catalogue.network(app.state.lab.catalogue.default(family))
+    app.state.lab.catalogue.damaged()  # loads all the others, so that nobody's first request waits for it
     warm_in_background(kernels.warm_recording)
     yield
     app.state.jobs.close()

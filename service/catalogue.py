@@ -1,6 +1,7 @@
 """The models: those that came with the service, and those that jobs have trained."""
 
 import json
+import logging
 from collections import Counter as Tally
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from models.errors import CorruptCheckpoint
 from models.memory_lstm import MemoryLSTM
 from service import database
 from service.errors import DefaultModel, ShippedModel, UnknownModel, WrongFamily
+
+log = logging.getLogger(__name__)
 
 Family = Literal["digit-net", "memory-lstm"]
 
@@ -49,7 +52,7 @@ class Catalogue:
     def __init__(self, engine: sa.Engine, artifacts: Path) -> None:
         self._engine = engine
         self._artifacts = artifacts
-        self._shipped = {model.id: model for model in _shipped(artifacts)}
+        self._shipped, self._unreadable = _shipped(artifacts)
         self._network = lru_cache(maxsize=128)(self._build)
 
     def all(self, family: str | None = None) -> list[Model]:
@@ -112,7 +115,7 @@ class Catalogue:
             CorruptCheckpoint: They are not those that the card names.
         """
         if model.origin == "shipped":
-            weights = (self._artifacts / model.id / "model.safetensors").read_bytes()
+            weights = self._shipped_weights(model)
         else:
             query = sa.select(database.models.c.weights).where(database.models.c.id == model.id)
             with self._engine.connect() as connection:
@@ -120,8 +123,26 @@ class Catalogue:
         if weights is None:
             raise UnknownModel("No model has this id; GET /models lists them.", "/model")
         if weights_sha256(weights) != model.sha256:
-            raise CorruptCheckpoint("The stored weights of this model are damaged; train it again or restore a backup.")
+            raise CorruptCheckpoint(_DAMAGED[model.origin])
         return weights
+
+    def damaged(self) -> list[str]:
+        """The shipped models and the defaults that cannot be used, by id; the others are ready to be recorded from."""
+        models = dict(self._shipped)
+        damaged = set(self._unreadable)
+        for family in BUILDERS:
+            try:
+                default = self.default(family)
+                models[default.id] = default
+            except UnknownModel:
+                damaged.add(family)
+        for model in models.values():
+            try:
+                self.network(model)
+            except CorruptCheckpoint as error:
+                log.error("model %s: %s", model.id, error)
+                damaged.add(model.id)
+        return sorted(damaged)
 
     def default(self, family: str) -> Model:
         """The model that answers when a request names none."""
@@ -165,10 +186,20 @@ class Catalogue:
         load_weights(network, self.weights(model))
         return network.eval().requires_grad_(False)
 
+    def _shipped_weights(self, model: Model) -> bytes:
+        try:
+            return (self._artifacts / model.id / "model.safetensors").read_bytes()
+        except OSError as error:
+            raise CorruptCheckpoint(_DAMAGED["shipped"]) from error
+
     def _is_published(self) -> sa.ColumnElement[bool]:
         return database.is_published(self._engine)
 
 
+_DAMAGED: Mapping[str, str] = {
+    "shipped": "The weights of this model are damaged; restore the artifacts folder from the release.",
+    "trained": "The stored weights of this model are damaged; train it again or restore a backup.",
+}
 _DESCRIPTION = (database.models.c.id, database.models.c.family, database.models.c.sha256, database.models.c.card)
 
 
@@ -176,8 +207,16 @@ def _model(row: Any) -> Model:
     return Model(row.id, row.family, row.sha256, "trained", row.card)
 
 
-def _shipped(artifacts: Path) -> list[Model]:
-    return [_read_artifact(card) for card in sorted(artifacts.glob("*/card.json"))]
+def _shipped(artifacts: Path) -> tuple[dict[str, Model], list[str]]:
+    """The shipped models by their ids, and the ids of those whose cards cannot be read."""
+    models, unreadable = {}, []
+    for path in sorted(artifacts.glob("*/card.json")):
+        try:
+            models[path.parent.name] = _read_artifact(path)
+        except (OSError, ValueError, KeyError, TypeError):
+            log.exception("the card of model %s cannot be read; restore it from the release", path.parent.name)
+            unreadable.append(path.parent.name)
+    return models, unreadable
 
 
 def _read_artifact(path: Path) -> Model:

@@ -3,24 +3,44 @@
 The tables stand here as they are today; a change to them needs a file in `service/migrations/versions/` as well.
 """
 
+import logging
 import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from dbos import DBOS
 from dbos._migration import get_migration_versions, get_sqlite_migration_versions  # private; held by a test
 from sqlalchemy import event
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service import migrations
 from service.settings import CannotStart
 
+log = logging.getLogger(__name__)
+
 metadata = sa.MetaData()
 MICROSECONDS = 1_000_000
+RETRY_SECONDS = 0.5
+CONNECT_SECONDS = 5
+LOCK_SECONDS = 30
+READ_ONLY = "25006"  # PostgreSQL made read-only, as providers do when its disk is full
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
 
 
 class NewerDatabase(CannotStart):
     """A database that a newer version has written."""
+
+
+class UnusableDatabase(CannotStart):
+    """A database file that is damaged or no database at all, or that cannot be opened."""
 
 
 jobs = sa.Table(
@@ -129,17 +149,24 @@ def connect(url: str) -> sa.Engine:
         event.listen(engine, "connect", _patient_writers)
         return engine
     address = sa.make_url(url).set(drivername="postgresql+psycopg")
-    return sa.create_engine(address, pool_pre_ping=True, pool_size=10, max_overflow=10)
+    patience = {"connect_timeout": CONNECT_SECONDS}
+    return sa.create_engine(address, pool_pre_ping=True, pool_size=10, max_overflow=10, connect_args=patience)
 
 
 def prepare(url: str, engine: sa.Engine) -> None:
     """Creates all tables or brings them up to date; any process may do so at any time.
 
+    Waits for a server that cannot be reached yet.
+
     Raises:
         NewerDatabase: A newer version has written it; nothing is changed then.
+        UnusableDatabase: The file is damaged, or no database at all; nothing is changed then.
     """
     if file := sqlite_file(url):
         file.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_damaged(file)
+    else:
+        through_outages(lambda: engine.connect().close())()
     refuse_newer(engine)
     if file:
         _keep_write_ahead_log(file)
@@ -176,6 +203,21 @@ def dbos_versions(engine: sa.Engine) -> tuple[int, int]:
     return get_sqlite_migration_versions(engine)
 
 
+@contextmanager
+def soon(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection that waits for no other writer longer than it would for a server."""
+    with engine.connect() as connection:
+        if engine.dialect.name != "sqlite":
+            yield connection
+            return
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA busy_timeout={1000 * CONNECT_SECONDS}")
+        try:
+            yield connection
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={1000 * LOCK_SECONDS}")
+
+
 def now(engine: sa.Engine) -> sa.ColumnElement[int]:
     """The database's own clock in microseconds since 1970: one clock for every machine, in numbers that are exact."""
     if engine.dialect.name == "postgresql":
@@ -183,6 +225,57 @@ def now(engine: sa.Engine) -> sa.ColumnElement[int]:
     else:
         seconds = (sa.func.julianday("now") - 2440587.5) * 86400
     return sa.cast(seconds * MICROSECONDS, sa.BigInteger)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database itself is what is wrong: out of reach, full, locked for long or damaged."""
+    if isinstance(error, PoolTimeout):  # every connection of this process is taken
+        return True
+    if isinstance(error, DBAPIError) and isinstance(error.orig, sqlite3.Error):
+        # SQLITE_ERROR is what a wrong statement gives.
+        return type(error) in (OperationalError, DatabaseError) and error.orig.sqlite_errorcode != sqlite3.SQLITE_ERROR
+    if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == READ_ONLY:
+        return True
+    return isinstance(error, OperationalError | InterfaceError)
+
+
+def through_outages(act: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """`act`, done again for as long as an outage of the database is all that goes wrong."""
+
+    @wraps(act)
+    def persistent(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        while True:
+            try:
+                return act(*args, **kwargs)
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                log.warning("the database cannot be used, trying again: %s", error)
+                time.sleep(RETRY_SECONDS)  # no event tells that a database is back
+
+    return persistent
+
+
+def _refuse_damaged(path: Path) -> None:
+    if not path.exists():
+        return
+    try:
+        # A connection that cannot write neither copies a write-ahead log into the file nor anything else.
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=LOCK_SECONDS)
+        complaints = [complaint for (complaint,) in connection.execute("PRAGMA quick_check(3)")]
+        connection.close()
+    except sqlite3.OperationalError as error:
+        raise UnusableDatabase(
+            f"The database {path} cannot be opened: {error}. See that the user that runs the service may read and "
+            "write it and its folder."
+        ) from error
+    except sqlite3.DatabaseError as error:
+        complaints = [str(error)]
+    if complaints != ["ok"]:
+        raise UnusableDatabase(
+            f"The database {path} is damaged ({'; '.join(complaints)}) and was left as it is. Move it and its -wal and "
+            "-shm away together and put a backup in their place; or name another file in PATCHCLAMP_DATABASE_URL."
+        )
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -197,12 +290,12 @@ def sqlite_file(url: str) -> Path | None:
 
 def _keep_write_ahead_log(file: Path) -> None:
     """Lets readers go on while somebody writes; the file remembers it."""
-    with sqlite3.connect(file, timeout=30) as connection:
+    with sqlite3.connect(file, timeout=LOCK_SECONDS) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
     connection.close()
 
 
 def _patient_writers(connection: Any, _record: Any) -> None:
     connection.isolation_level = "IMMEDIATE"
-    connection.execute("PRAGMA busy_timeout=30000")
+    connection.execute(f"PRAGMA busy_timeout={1000 * LOCK_SECONDS}")
     connection.execute("PRAGMA foreign_keys=ON")

@@ -53,6 +53,10 @@ class LostJob(ServiceError):
     """A job that ended its worker again and again without getting any further."""
 
 
+class OutOfMemory(ServiceError):
+    """A job that wants more memory than a worker may take."""
+
+
 class IdempotencyConflict(ServiceError):
     """An Idempotency-Key that was used with another body."""
 
@@ -163,6 +167,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     UnfinishedJob: Problem(409, "unfinished-job", "The job has not ended"),
     FailedJob: Problem(409, "no-result", "The job ended without a result"),
     LostJob: Problem(500, "lost-job", "The job could not be brought to its end"),
+    OutOfMemory: Problem(500, "out-of-memory", "The job wants too much memory"),
     IdempotencyConflict: Problem(422, "idempotency-conflict", "The key belongs to another request"),
     QueueFull: Problem(503, "queue-full", "The queue is full"),
     TooManyJobs: Problem(429, "too-many-jobs", "You have too many unfinished jobs"),

@@ -9,13 +9,25 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import LabError
-from service.errors import HTTP_PROBLEMS, PROBLEMS, InvalidRequest, Problem, QueueFull, ServiceError, problem_of
+from service.database import is_outage
+from service.errors import (
+    HTTP_PROBLEMS,
+    PROBLEMS,
+    InvalidRequest,
+    NotReady,
+    Problem,
+    QueueFull,
+    ServiceError,
+    problem_of,
+)
 from service.logs import request_id
 
 log = logging.getLogger(__name__)
@@ -39,6 +51,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(DBAPIError, _without_database)
+    app.add_exception_handler(PoolTimeout, _without_database)
 
 
 def problem_response(document: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
@@ -147,6 +161,16 @@ async def _invalid_parameters(_request: Request, error: Exception) -> Response:
     errors = [{"pointer": f"/{each['loc'][-1]}", "detail": f"{each['msg']}."} for each in error.errors()]
     message = "The request has parameters to be mended; see errors."
     return problem_response(problem_of(InvalidRequest(message, errors)))
+
+
+async def _without_database(_request: Request, error: Exception) -> Response:
+    if not is_outage(error):
+        raise error
+    log.error("the database cannot be used: %s", error)
+    detail = (
+        "The database cannot be used for now; try again later. With the same Idempotency-Key no job is begun twice."
+    )
+    return problem_response(PROBLEMS[NotReady].document(detail))
 
 
 async def _http(request: Request, error: Exception) -> Response:

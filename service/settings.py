@@ -118,6 +118,9 @@ class Settings(BaseSettings):
     keep_per_student: int = Field(
         500, ge=0, description="So many finished jobs are kept of one student, the latest; 0: any number."
     )
+    worker_memory_mb: int = Field(
+        4096, ge=0, description="A job that wants more memory than this leaves its worker fails; 0 sets no limit."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level logged.")
     log_format: LogFormat = Field("text", description="Log lines to be read by people, or `json`, one object a line.")
 

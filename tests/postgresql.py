@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -11,14 +10,54 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import leave_out
-from tests.service_process import Service, serving
+from tests.service_process import Service, free_port, serving
+
+ABSENT = "install PostgreSQL (its initdb and pg_ctl)"
+
+
+class Cluster:
+    """A PostgreSQL that can be stopped, as a crash would do it, and started again."""
+
+    def __init__(self, binaries: Path, folder: Path, port: int, user: str | None, is_durable: bool) -> None:
+        self.url = f"postgresql://patchclamp@127.0.0.1:{port}/postgres"
+        self._binaries, self._folder, self._port, self._user = binaries, folder, port, user
+        self._data = folder / "data"
+        self._fsync = "on" if is_durable else "off"
+
+    def create(self) -> None:
+        """Makes the empty cluster."""
+        self._run("initdb", "--username", "patchclamp", "--auth", "trust", "--no-sync")
+
+    def start(self) -> None:
+        """Returns when the server answers."""
+        options = f"-p {self._port} -h 127.0.0.1 -k {self._folder} -c fsync={self._fsync}"
+        self._run("pg_ctl", "--wait", "--log", str(self._folder / "log"), "--options", options, "start")
+
+    def stop(self) -> None:
+        """Ends the server without a word to its clients, if it runs."""
+        if (self._data / "postmaster.pid").exists():
+            self._run("pg_ctl", "--mode", "immediate", "stop")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        user = self._user
+        as_user = {} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+        subprocess.run(
+            [str(self._binaries / program), "--pgdata", str(self._data), *arguments],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/tmp",
+            **as_user,  # type: ignore[arg-type]
+        )
+
 
 ABSENT = "install PostgreSQL (its initdb and pg_ctl)"
 
 
 @contextmanager
-def cluster(is_durable: bool = False) -> Iterator[str]:
-    """The address of an empty database in a cluster of its own; skips the test where there is no PostgreSQL.
+def running_cluster(is_durable: bool = False) -> Iterator[Cluster]:
+    """A cluster of its own with an empty database; skips the test where there is no PostgreSQL.
 
     Only a durable one waits for its disk, as one in earnest does.
     """
@@ -31,30 +70,21 @@ def cluster(is_durable: bool = False) -> Iterator[str]:
     user = "postgres" if os.getuid() == 0 else None
     if user is not None:
         shutil.chown(folder, user)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    data = folder / "data"
-    options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync={'on' if is_durable else 'off'}"
+    server = Cluster(binaries, folder, free_port(), user, is_durable)
     try:
-        _run(user, binaries / "initdb", "--pgdata", data, "--username", "patchclamp", "--auth", "trust", "--no-sync")
-        _run(
-            user,
-            binaries / "pg_ctl",
-            "--pgdata",
-            data,
-            "--wait",
-            "--log",
-            folder / "log",
-            "--options",
-            options,
-            "start",
-        )
-        yield f"postgresql://patchclamp@127.0.0.1:{port}/postgres"
+        server.create()
+        server.start()
+        yield server
     finally:
-        if (data / "postmaster.pid").exists():
-            _run(user, binaries / "pg_ctl", "--pgdata", data, "--mode", "immediate", "stop")
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def cluster(is_durable: bool = False) -> Iterator[str]:
+    """The address of the database of such a cluster."""
+    with running_cluster(is_durable) as server:
+        yield server.url
 
 
 @contextmanager
@@ -83,16 +113,3 @@ def _binaries() -> Path | None:
     found = [Path(path).parent for path in (shutil.which("initdb"),) if path]
     found += [path.parent for path in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)]
     return found[0] if found else None
-
-
-def _run(user: str | None, *command: str | Path) -> None:
-    as_user = {} if user is None else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
-    subprocess.run(
-        [str(part) for part in command],
-        check=True,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/tmp",
-        **as_user,  # type: ignore[arg-type]
-    )

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,21 +29,30 @@ class Service:
         return httpx.Client(base_url=self.url, timeout=60, **options)  # type: ignore[arg-type]
 
 
-@contextmanager
-def serving(
-    data: Path, *command: str, environment: Mapping[str, str] | None = None, is_awaited: bool = True
-) -> Iterator[Service]:
-    """`patchclamp COMMAND` (default: serve) on a free port with its data in `data`, ended on leaving."""
-    port = _free_port()
-    log = data / f"{'-'.join(command) or 'serve'}-{port}.log"
+def settings_of(data: Path, port: int) -> dict[str, str]:
+    """The environment of a service with its data in `data`, with the tests' MNIST and no other setting of theirs."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PATCHCLAMP_")}
     settings = {"PATCHCLAMP_DATA": str(data), "PATCHCLAMP_PORT": str(port)}
     if "PATCHCLAMP_DATASETS" in os.environ:
         settings["PATCHCLAMP_DATASETS"] = str(Path(os.environ["PATCHCLAMP_DATASETS"]).resolve())
+    return {**inherited, **settings}
+
+
+@contextmanager
+def serving(
+    data: Path,
+    *command: str,
+    environment: Mapping[str, str] | None = None,
+    is_awaited: bool = True,
+    program: Sequence[str] = ("service.cli",),
+) -> Iterator[Service]:
+    """`patchclamp COMMAND` (default: serve) on a free port with its data in `data`, ended on leaving."""
+    port = free_port()
+    log = data / f"{'-'.join(command) or 'serve'}-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "service.cli", *(command or ("serve",))],
-            env={**inherited, **settings, **(environment or {})},
+            [sys.executable, "-m", *program, *(command or ("serve",))],
+            env={**settings_of(data, port), **(environment or {})},
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -78,7 +87,8 @@ def await_ready(service: Service, path: str = "/readyz") -> None:
     raise AssertionError(f"the service is not ready after {START_SECONDS} s: {service.log.read_text()}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]

@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -26,6 +28,8 @@ from service.jobs.watch import Watch
 from service.principals import Principal
 from service.schemas.jobs import Status
 from service.settings import Settings
+
+log = logging.getLogger(__name__)
 
 APPLICATION = "patchclamp"
 WORKFLOW = "job"
@@ -212,10 +216,11 @@ class Jobs:
     def cancel(self, job_id: str) -> Job:
         """Ends a queued job at once and a running one at its next slice; a job that has ended stays as it is."""
         if not self.get(job_id, with_result=False).status.is_terminal:
-            self._client.cancel_workflow(job_id)
+            # Its end first, which shows only once there is one: killed in between, nothing is half done.
             ended = sa.func.coalesce(_jobs.c.finished_at, database.now(self._engine))
             with self._engine.begin() as connection:
                 connection.execute(sa.update(_jobs).where(_jobs.c.id == job_id).values(finished_at=ended))
+            self._client.cancel_workflow(job_id)
         return self.get(job_id)
 
     def delete(self, job_id: str) -> None:
@@ -231,6 +236,21 @@ class Jobs:
 
     async def events(self, job_id: str, first: int = 0) -> AsyncIterator[Event]:
         """What the job says of itself from event number `first` on, and at last how it ended."""
+        number = first
+        while True:
+            try:
+                async with aclosing(self._events(job_id, number)) as events:
+                    async for event in events:
+                        yield event
+                        number = event.id + 1
+                return
+            except Exception as error:
+                if not database.is_outage(error):
+                    raise
+                log.warning("the events of job %s wait for the database: %s", job_id, error)
+                await asyncio.sleep(database.RETRY_SECONDS)  # no event tells that a database is back
+
+    async def _events(self, job_id: str, first: int) -> AsyncGenerator[Event, None]:
         number, standing = first, await self._watch.standing(job_id)
         while True:
             is_terminal = STATUS[standing.status].is_terminal
@@ -244,21 +264,26 @@ class Jobs:
         job = await asyncio.to_thread(self.get, job_id, False)
         yield Event(number, job.status, job)
 
-    async def wait(self, job_id: str, seconds: float) -> Job:
+    async def wait(self, job: Job, seconds: float) -> Job:
         """The job as it stands when it has ended, or when so many seconds have passed."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                async for _ in self.events(job_id):
+                async for _ in self.events(job.id):
                     pass
-        except TimeoutError:
-            pass
-        return await asyncio.to_thread(self.get, job_id)
+        try:
+            return await asyncio.to_thread(self.get, job.id)
+        except Exception as error:
+            if not database.is_outage(error):
+                raise
+            return job  # it is accepted, which is good to know even now
 
     def check_writable(self) -> None:
-        """Writes to the job store and takes it back; raises what the database raises."""
-        with self._engine.connect() as connection, connection.begin() as transaction:
+        """Writes to the job store, leaving nothing behind; raises what the database raises, and soon."""
+        nothing = database.defaults.c.family == ""
+        with database.soon(self._engine) as connection, connection.begin():
+            # Committed: what is taken back instead never reaches the disk, which may be full.
             connection.execute(sa.insert(database.defaults).values(family="", model_id=""))
-            transaction.rollback()
+            connection.execute(sa.delete(database.defaults).where(nothing))
 
     def _told(self, job_id: str, first: int, count: int | None) -> Sequence[Mapping[str, Any]]:
         """`count` events that are there, from number `first` on; without a count all that an ended job told."""
@@ -266,7 +291,9 @@ class Jobs:
 
     def _earlier(self, job_id: str, fingerprint: str) -> Job | None:
         with self._engine.connect() as connection:
-            known = connection.scalar(sa.select(_jobs.c.fingerprint).where(_jobs.c.id == job_id))
+            known = connection.scalar(
+                sa.select(_jobs.c.fingerprint).where(_jobs.c.id == job_id, self._is_known(_jobs.c.id))
+            )
         if known is None:
             return None
         if known != fingerprint:
@@ -276,8 +303,10 @@ class Jobs:
     def _insert(self, job_id: str, kind: str, settled: Settled, principal: Principal, fingerprint: str) -> None:
         row = {"id": job_id, "kind": kind, **vars(settled), "fingerprint": fingerprint, "progress": NO_PROGRESS}
         row |= {"principal": principal.id, "role": principal.role}
+        half_deleted = sa.delete(_jobs).where(_jobs.c.id == job_id, ~self._is_known(_jobs.c.id))
         with self._engine.begin() as connection:
             turns.lock(connection)
+            connection.execute(half_deleted)
             connection.execute(sa.insert(_jobs).values(**row, created_at=database.now(self._engine)))
             check_limits(connection, self._settings, principal, settled.models)
             self._client.enqueue_in_transaction(
@@ -292,6 +321,10 @@ class Jobs:
                 },
                 job_id,
             )
+
+    def _is_known(self, job_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+        """Whether DBOS knows the job: a deletion that was cut short leaves our row alone."""
+        return sa.exists().where(self._status.c.workflow_uuid == job_id)
 
     def _select(self, result: sa.ColumnElement[Any]) -> sa.Select[*tuple[Any, ...]]:
         status = self._status
@@ -319,13 +352,18 @@ class Jobs:
             starts_in_seconds=starts,
             created_at=_EPOCH + timedelta(microseconds=row.created_at),
             started_at=_time(row.started_at),
-            finished_at=_time(row.finished_at) if status.is_terminal else None,
+            finished_at=_ended(row) if status.is_terminal else None,
             progress=row.progress if ends is None else {**row.progress, "eta_seconds": ends},
             request=row.request,
             result=orjson.loads(row.result) if row.result and status is Status.SUCCEEDED else None,
             error=problem if status is Status.FAILED else None,
             attempts=row.recovery_attempts or 0,
         )
+
+
+def _ended(row: Any) -> datetime | None:
+    """Never before it began, though the database's clock was set back meanwhile."""
+    return row.finished_at and _time(max(filter(None, (row.created_at, row.started_at, row.finished_at))))
 
 
 def _time(microseconds: int | None) -> datetime | None:

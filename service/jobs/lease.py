@@ -12,9 +12,10 @@ import uuid
 from collections.abc import Callable
 
 import sqlalchemy as sa
-from dbos import DBOS
+from dbos._dbos import _get_dbos_instance
 
 from service import database
+from service.jobs.turns import QUEUE
 
 log = logging.getLogger(__name__)
 
@@ -64,16 +65,14 @@ class Lease:
 
     def _hand_back_lost_jobs(self) -> None:
         beats = self._beats()
-        running = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
-        holders = {job.executor_id for job in running if job.executor_id is not None}
-        for worker in {*holders, *beats} - {self._worker_id}:
-            if self._lives(worker, beats):
-                continue
-            if worker in holders:
-                log.warning("worker %s is gone, its job goes back to the queue", worker)
-                DBOS._recover_pending_workflows([worker])  # private; held by the test of a killed worker
-            else:
-                self._forget(worker)
+        held = jobs_held(self._engine)
+        gone = [worker for worker in {*held.values(), *beats} - {self._worker_id} if not self._lives(worker, beats)]
+        for job_id, worker in held.items():
+            if worker in gone:
+                log.warning("worker %s is gone, its job %s goes back to the queue", worker, job_id)
+                hand_back(job_id, worker)
+        for worker in set(gone).difference(held.values()):
+            self._forget(worker)
 
     def _lives(self, worker: str, beats: dict[str, str]) -> bool:
         """Whether a new beat was seen within the lease; a worker that signed off has none and is gone at once."""
@@ -92,6 +91,22 @@ class Lease:
         self._seen.pop(worker, None)
         with self._engine.begin() as connection:
             connection.execute(sa.delete(_workers).where(_workers.c.id == worker))
+
+
+def jobs_held(engine: sa.Engine) -> dict[str, str]:
+    """The running jobs, each with the worker that holds it."""
+    status = database.workflow_status(engine)
+    running = sa.select(status.c.workflow_uuid, status.c.executor_id).where(
+        status.c.status == "PENDING", status.c.executor_id.is_not(None)
+    )
+    with engine.connect() as connection:
+        return dict(connection.execute(running).tuples().all())
+
+
+def hand_back(job_id: str, worker_id: str) -> None:
+    """Returns a running job to the queue, provided that this worker still holds it; only in a worker's process."""
+    # Private; the tests in tests/faults hold it.
+    _get_dbos_instance()._sys_db.reenqueue_for_recovery(job_id, [worker_id], QUEUE)
 
 
 def living_workers(engine: sa.Engine, seconds: float) -> list[str]:

@@ -1,45 +1,19 @@
 """A job's own row: the request it came with, how far it is, and what came of it."""
 
 import hashlib
-import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from service import database
 from service.jobs import turns
 from service.jobs.kinds import NewModel, Outcome
 
-log = logging.getLogger(__name__)
-
 _jobs = database.jobs
-RETRY_SECONDS = 0.5
 NO_PROGRESS: Mapping[str, Any] = {"step": 0, "total": None, "fraction": 0.0, "eta_seconds": None, "metrics": {}}
-
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _through_outages(write: Callable[P, T]) -> Callable[P, T]:
-    """Tries again for as long as the database cannot be reached: an outage of the store is no failure of the job."""
-
-    @wraps(write)
-    def persistent(*args: P.args, **kwargs: P.kwargs) -> T:
-        while True:
-            try:
-                return write(*args, **kwargs)
-            except (OperationalError, InterfaceError) as error:
-                log.warning("the database cannot be reached, trying again: %s", error)
-                time.sleep(RETRY_SECONDS)  # no event tells that a database is back
-
-    return persistent
 
 
 @dataclass(frozen=True)
@@ -48,15 +22,17 @@ class Beginning:
 
     Attributes:
         starts: How often it was begun since a state was last saved, this time included.
+        is_done: Whether its outcome is kept already: only the word that it has ended is missing.
     """
 
     kind: str
     request: dict[str, Any]
     state: bytes | None
     starts: int
+    is_done: bool
 
 
-@_through_outages
+@database.through_outages
 def begin(engine: sa.Engine, job_id: str) -> Beginning:
     """Notes that the job begins (again)."""
     first = sa.func.coalesce(_jobs.c.started_at, database.now(engine))
@@ -64,10 +40,11 @@ def begin(engine: sa.Engine, job_id: str) -> Beginning:
     with engine.begin() as connection:
         connection.execute(begun)
         turns.note_served(connection, job_id)
+        is_done = _jobs.c.result.is_not(None).label("is_done")
         row = connection.execute(
-            sa.select(_jobs.c.kind, _jobs.c.request, _jobs.c.state, _jobs.c.starts).where(_jobs.c.id == job_id)
+            sa.select(_jobs.c.kind, _jobs.c.request, _jobs.c.state, _jobs.c.starts, is_done).where(_jobs.c.id == job_id)
         ).one()
-    return Beginning(row.kind, row.request, row.state, row.starts)
+    return Beginning(row.kind, row.request, row.state, row.starts, bool(row.is_done))
 
 
 def save_progress(engine: sa.Engine, job_id: str, progress: Mapping[str, Any]) -> None:
@@ -85,16 +62,17 @@ def save_problem(engine: sa.Engine, job_id: str, problem: Mapping[str, Any]) -> 
     _update(engine, job_id, problem=problem, state=None, finished_at=database.now(engine))
 
 
-@_through_outages
+@database.through_outages
 def save_outcome(engine: sa.Engine, job_id: str, outcome: Outcome) -> None:
-    """Keeps the result and the models, together; doing so twice changes nothing."""
+    """Keeps the result and the models, together; doing so twice changes nothing, nor does it for a deleted job."""
+    ended = {"result": orjson.dumps(outcome.result), "state": None, "finished_at": database.now(engine)}
     with engine.begin() as connection:
+        if not connection.execute(sa.update(_jobs).where(_jobs.c.id == job_id).values(**ended)).rowcount:
+            return
         connection.execute(sa.delete(database.models).where(database.models.c.job_id == job_id))
         if outcome.models:
             now = connection.execute(sa.select(database.now(engine))).scalar_one()
             connection.execute(sa.insert(database.models), [_row(job_id, model, now) for model in outcome.models])
-        ended = {"result": orjson.dumps(outcome.result), "state": None, "finished_at": database.now(engine)}
-        connection.execute(sa.update(_jobs).where(_jobs.c.id == job_id).values(**ended))
 
 
 def model_id(family: str, job_id: str, number: int | None = None) -> str:
@@ -109,7 +87,7 @@ def _row(job_id: str, model: NewModel, made_at: int) -> dict[str, Any]:
     return {**reference, "job_id": job_id, "made_at": made_at, "card": card, "weights": model.weights}
 
 
-@_through_outages
+@database.through_outages
 def _update(engine: sa.Engine, job_id: str, **values: Any) -> None:
     with engine.begin() as connection:
         connection.execute(sa.update(_jobs).where(_jobs.c.id == job_id).values(**values))

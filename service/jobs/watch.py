@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from service import database
 from service.errors import UnknownJob
@@ -75,12 +74,12 @@ class Watch:
             try:
                 self._tell(followed, await asyncio.to_thread(self._standings, followed))
                 is_reachable = True
-            except (OperationalError, InterfaceError) as error:
-                if is_reachable:
-                    log.warning("the database cannot be reached, looking until it can: %s", error)
-                is_reachable = False
             except Exception as error:
-                self._give_up(error)
+                if not database.is_outage(error):
+                    self._give_up(error)
+                elif is_reachable:
+                    log.warning("the database cannot be used, looking until it can: %s", error)
+                    is_reachable = False
             await asyncio.sleep(LOOK_EVERY_SECONDS)  # no event of another process reaches us on SQLite
 
     def _tell(self, followed: Collection[str], standings: Mapping[str, Standing]) -> None:

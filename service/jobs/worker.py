@@ -2,17 +2,19 @@
 
 import logging
 import os
+import resource
 import signal
 import socket
+import sys
 import threading
 import time
 import uuid
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
-import sqlalchemy as sa
 import torch
 from dbos import DBOS, DBOSConfig
 
@@ -20,11 +22,11 @@ from models import kernels
 from models.errors import LabError
 from models.work import Work
 from service import database
-from service.errors import HTTP_PROBLEMS, LostJob, ServiceError, problem_of
+from service.errors import HTTP_PROBLEMS, LostJob, OutOfMemory, ServiceError, problem_of
 from service.jobs import records
 from service.jobs.engine import APPLICATION, EVENTS, QUEUE, SERIALIZER, VERSION, WORKFLOW
-from service.jobs.kinds import Kind
-from service.jobs.lease import Lease
+from service.jobs.kinds import Kind, Outcome
+from service.jobs.lease import Lease, hand_back, jobs_held
 from service.jobs.retention import Retention
 from service.lab import Lab
 from service.logs import job_id_of_this_thread
@@ -44,18 +46,20 @@ RECOVERIES = 10_000
 def run_worker(settings: Settings, kinds: Mapping[str, Kind[Any, Any]], worker_id: str | None = None) -> None:
     """Does jobs of these kinds until SIGTERM or SIGINT."""
     worker_id = worker_id or f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
+    engine = database.connect(settings.database_url)
+    database.prepare(settings.database_url, engine)  # it may wait for the database, and can be ended meanwhile
+
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     torch.set_num_threads(settings.threads)
+    _limit_memory(settings)
 
-    engine = database.connect(settings.database_url)
-    database.prepare(settings.database_url, engine)
     worker = Worker(Lab(settings, engine), kinds, worker_id)
     retention = Retention(engine, settings, lambda job_ids: DBOS.delete_workflows(list(job_ids)))
 
     def each_round() -> None:
-        worker.leave_if_stuck()
+        worker.look_after_jobs()
         retention.each_round()
 
     lease = Lease(engine, worker_id, settings.lease_seconds, each_round)
@@ -70,6 +74,14 @@ def run_worker(settings: Settings, kinds: Mapping[str, Kind[Any, Any]], worker_i
     os._exit(0)  # a slice may still be computing; its job goes on elsewhere from the last saved state
 
 
+@dataclass
+class _Attempt:
+    """A job that a thread of this worker is at, and when it last ended a slice."""
+
+    job_id: str
+    sign_of_life: float = field(default_factory=time.monotonic)
+
+
 class Worker:
     """Does jobs, in the thread that DBOS gives each."""
 
@@ -78,8 +90,9 @@ class Worker:
         self._kinds = kinds
         self._engine = lab.engine
         self._worker_id = worker_id
-        self._job_id: str | None = None
-        self._sign_of_life = time.monotonic()
+        # One at a time; but one that was frozen for long may wake beside the one that goes on with its job.
+        self._attempts: list[_Attempt] = []
+        self._forgotten: dict[str, float] = {}
 
     def launch(self) -> None:
         """Begins to take jobs from the queue, the ones this worker left behind first."""
@@ -90,7 +103,7 @@ class Worker:
 
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=RECOVERIES)
         def job(job_id: str) -> None:
-            do(job_id)
+            database.through_outages(do)(job_id)  # again, if what DBOS notes of a step could not be written
 
         config: DBOSConfig = {
             "name": APPLICATION,
@@ -113,33 +126,61 @@ class Worker:
         Cancellation and loss of the lease arrive as exceptions that are no `Exception`, at the next word to the stream.
         """
         job_id_of_this_thread.set(job_id)
-        self._job_id, self._sign_of_life = job_id, time.monotonic()
+        attempt = _Attempt(job_id)
+        self._attempts.append(attempt)
         try:
-            records.save_outcome(self._engine, job_id, self._outcome(job_id))
+            if outcome := self._outcome(attempt):
+                records.save_outcome(self._engine, job_id, outcome)
             log.info("the job has succeeded")
         except (LabError, ServiceError) as error:
             log.info("the job failed: %s", error)
             records.save_problem(self._engine, job_id, problem_of(error))
             raise
-        except Exception:
+        except Exception as error:
+            if _is_out_of_memory(error):
+                lost = OutOfMemory("The job wants more memory than a worker may take; try it with smaller numbers.")
+                log.warning("the job failed: %s", error)
+                records.save_problem(self._engine, job_id, problem_of(lost))
+                raise
             log.exception("the job failed")
             detail = f"The job failed unexpectedly; the server's log tells more under the job's id {job_id}."
             records.save_problem(self._engine, job_id, HTTP_PROBLEMS[500].document(detail))
             raise
         finally:
-            self._job_id = None
+            self._attempts.remove(attempt)
 
-    def leave_if_stuck(self) -> None:
+    def look_after_jobs(self) -> None:
+        """Sees to it that neither this worker waits for a job that is not its own, nor a job for this worker."""
+        held = {job_id for job_id, worker in jobs_held(self._engine).items() if worker == self._worker_id}
+        self._leave_if_stuck(held)
+        self._hand_back_forgotten(held)
+
+    def _leave_if_stuck(self, held: Collection[str]) -> None:
         """Ends this process when its job is no longer its own, yet its slice does not end: the slot is needed."""
-        job_id, silent_for = self._job_id, time.monotonic() - self._sign_of_life
-        if job_id is None or silent_for < self._lab.settings.stuck_seconds:
-            return
-        if not self._holds(job_id):
-            log.error("job %s was cancelled %.0f s ago and does not stop; this worker restarts", job_id, silent_for)
-            os._exit(3)
+        for attempt in tuple(self._attempts):
+            silent_for = time.monotonic() - attempt.sign_of_life
+            if silent_for >= self._lab.settings.stuck_seconds and attempt.job_id not in held:
+                told = "job %s is this worker's no more, yet does not stop since %.0f s; the worker restarts"
+                log.error(told, attempt.job_id, silent_for)
+                os._exit(3)
 
-    def _outcome(self, job_id: str) -> Any:
-        beginning = records.begin(self._engine, job_id)
+    def _hand_back_forgotten(self, held: Collection[str]) -> None:
+        """Returns a job to the queue that stands in this worker's name although no thread is at it.
+
+        It comes to that when the database fails in the very moment in which a job is taken or its end is noted.
+        """
+        now, at_work = time.monotonic(), {attempt.job_id for attempt in self._attempts}
+        self._forgotten = {job_id: self._forgotten.get(job_id, now) for job_id in held if job_id not in at_work}
+        for job_id, since in self._forgotten.items():
+            if now - since > self._lab.settings.lease_seconds:
+                log.warning("job %s was taken or ended during an outage, it goes back to the queue", job_id)
+                hand_back(job_id, self._worker_id)
+
+    def _outcome(self, attempt: _Attempt) -> Outcome | None:
+        """What the job ends with; None if that is kept already."""
+        beginning = records.begin(self._engine, attempt.job_id)
+        if beginning.is_done:
+            return None
         log.info("a job of kind %s %s", beginning.kind, "begins" if beginning.state is None else "goes on")
         if beginning.starts > STARTS_WITHOUT_PROGRESS:
             raise LostJob(
@@ -148,37 +189,46 @@ class Worker:
             )
         kind = self._kinds[beginning.kind]
         request = kind.schema.model_validate(beginning.request)
-        work = kind.begin(request, self._lab)
+        work = database.through_outages(kind.begin)(request, self._lab)
         if beginning.state is not None:
             work.restore(beginning.state)
-        self._do_slices(job_id, kind, work)
-        return kind.finish(request, work, self._lab, job_id)
+        self._do_slices(attempt, kind, work)
+        return database.through_outages(kind.finish)(request, work, self._lab, attempt.job_id)
 
-    def _do_slices(self, job_id: str, kind: Kind[Any, Any], work: Work) -> None:
+    def _do_slices(self, attempt: _Attempt, kind: Kind[Any, Any], work: Work) -> None:
         preview, state = _Pace(PREVIEW_EVERY_SECONDS), _Pace(STATE_EVERY_SECONDS)
         estimate = _Estimate(work)
+        say = database.through_outages(DBOS.write_stream)
         while not work.is_finished:
             work.advance()
-            self._sign_of_life = time.monotonic()
+            attempt.sign_of_life = time.monotonic()
             progress = estimate.progress()
             # The stream is the fence: a job that was cancelled or taken over ends here, before anything is saved.
-            DBOS.write_stream(EVENTS, {"event": "progress", "data": progress})
+            say(EVENTS, {"event": "progress", "data": progress})
             if kind.preview is not None and (preview.is_due or work.is_finished):
                 with preview.kept():
-                    DBOS.write_stream(EVENTS, {"event": "preview", "data": _preview(kind.preview(work))})
+                    say(EVENTS, {"event": "preview", "data": _preview(kind.preview(work))})
             if state.is_due:
                 with state.kept():
-                    records.save_state(self._engine, job_id, progress, work.state())
+                    records.save_state(self._engine, attempt.job_id, progress, work.state())
             else:
-                records.save_progress(self._engine, job_id, progress)
+                records.save_progress(self._engine, attempt.job_id, progress)
 
-    def _holds(self, job_id: str) -> bool:
-        status = database.workflow_status(self._engine)
-        query = sa.select(status.c.workflow_uuid).where(
-            status.c.workflow_uuid == job_id, status.c.status == "PENDING", status.c.executor_id == self._worker_id
-        )
-        with self._engine.connect() as connection:
-            return connection.execute(query).first() is not None
+
+def _limit_memory(settings: Settings) -> None:
+    """Lets an allocation fail in good time, and the job with it, where the machine would end whom it likes.
+
+    Data, not address space: torch reserves much that it never uses. What CUDA maps is beyond counting.
+    """
+    if settings.worker_memory_mb and sys.platform == "linux" and settings.device == "cpu":
+        limit = settings.worker_memory_mb * 2**20
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Torch tells the CPU's lack of memory in words only."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 class _Estimate:

@@ -60,7 +60,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "description": _REASONS[status],
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
         }
-        for status in sorted({*statuses, 500})
+        for status in sorted({*statuses, 500, 503})
     }
 
 

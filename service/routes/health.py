@@ -6,10 +6,9 @@ from typing import Any
 from fastapi import APIRouter, Response
 from sqlalchemy.exc import SQLAlchemyError
 
-from models.errors import LabError
 from service.answers import json_response
 from service.catalogue import BUILDERS
-from service.errors import PROBLEMS, NotReady, ServiceError
+from service.errors import PROBLEMS, NotReady, UnknownModel
 from service.jobs.engine import Jobs
 from service.jobs.lease import living_workers
 from service.lab import Lab
@@ -31,22 +30,28 @@ async def livez() -> Response:
 @router.get("/readyz", response_model=dict[str, Any], responses=problems(503))
 def readyz(lab: LabOfProcess, jobs: JobStore) -> Response:
     """Say whether models are loaded, the job store is writable and a worker was seen lately, each by name."""
-    checks = {"models": _models(lab), "job_store": _job_store(jobs), "worker": _worker(lab)}
+    models, has_defaults = _models(lab)
+    checks = {"models": models, "job_store": _job_store(jobs), "worker": _worker(lab)}
     failing = {name: finding for name, finding in checks.items() if finding != OK}
+    if has_defaults:  # any other model may be damaged without keeping the rest from working
+        failing.pop("models", None)
     if failing:
         detail = " ".join(f"{name}: {finding}" for name, finding in failing.items())
         return problem_response({**PROBLEMS[NotReady].document(detail), "checks": checks})
     return json_response({"status": "ready", "checks": checks})
 
 
-def _models(lab: Lab) -> str:
+def _models(lab: Lab) -> tuple[str, bool]:
+    """The finding, and whether every family's default model can be used."""
     try:
-        for family in BUILDERS:
-            lab.catalogue.network(lab.catalogue.default(family))
-    except (LabError, ServiceError, OSError, SQLAlchemyError) as error:
+        damaged = lab.catalogue.damaged()
+        has_defaults = all(lab.catalogue.default(family).id not in damaged for family in BUILDERS)
+    except (UnknownModel, SQLAlchemyError) as error:
         log.warning("models cannot be loaded: %s", error)
-        return "A default model cannot be loaded; restore the artifacts folder and the database."
-    return OK
+        return "A default model cannot be loaded; restore the artifacts folder and the database.", False
+    if damaged:
+        return f"{', '.join(damaged)} cannot be loaded; restore the artifacts folder and the database.", has_defaults
+    return OK, True
 
 
 def _job_store(jobs: Jobs) -> str:

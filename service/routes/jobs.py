@@ -59,7 +59,7 @@ class _Submission:
         """Submits the job; 202, or 200 when it ended while the client was willing to wait."""
         job = await run_in_threadpool(self._submit, kind, request)
         if self._wait_seconds and not job.status.is_terminal:
-            job = await self._jobs.wait(job.id, self._wait_seconds)
+            job = await self._jobs.wait(job, self._wait_seconds)
         document = await run_in_threadpool(_document, job, self._reply)
         address = {"Location": f"/jobs/{job.id}"}
         if self._wait_seconds and job.status.is_terminal:
