@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Scope
 
 router = APIRouter(tags=["service"], include_in_schema=False)
 
-PANELS = ("digits", "unit", "memory")
+PANELS = ("digits", "unit", "memory", "jobs")
 """What the lab page consists of; each name is that of its module in `web/page/`."""
 
 WEB = Path(__file__).parent.parent / "web"

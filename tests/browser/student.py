@@ -1,6 +1,6 @@
 """What a student does at the page, and all that the browser complains about meanwhile."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -94,6 +94,27 @@ class Student:
         sentence = self.page.locator(".stimulus .sentence")
         expect(sentence).to_contain_text("its rank went", timeout=60_000)
         return sentence.inner_text()
+
+    def hold(self, gate: str, value: float) -> None:
+        """Holds a gate with its slider; what the page says of it."""
+        self.page.get_by_role("slider", name=f"{gate} held at").fill(str(value))
+        expect(self.page.locator(".stage")).to_contain_text(f"{gate} · held at")
+
+    def train_memories(self, networks: int = 2) -> None:
+        """Trains memory networks of seed 1."""
+        self.page.get_by_label("Side by side").fill(str(networks))
+        more = self.page.locator(".memory form details")
+        more.evaluate("each => (each.open = true)")
+        more.get_by_label("Seed").fill("1")
+        self.page.get_by_role("button", name="Train", exact=True).click()
+        expect(self.page.get_by_role("button", name="Show the network")).to_have_count(networks, timeout=60_000)
+
+    def submit(self, path: str, body: Mapping[str, Any], is_awaited: bool = True) -> str:
+        """Submits a job past the page, as a script does, and waits for its end; the job's id."""
+        headers = {"Prefer": "wait=60"} if is_awaited else {}
+        answer = self.page.request.post(f"{path}?renderings=none", data=dict(body), headers=headers)
+        assert answer.ok, answer.text()
+        return answer.json()["id"]
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and _REFUSED not in message.text:

@@ -26,6 +26,13 @@ def fill(student: Student, panel: str) -> None:
         expect(student.verdict).to_contain_text("3")
     if panel == "unit":
         student.find_stimulus()
+    if panel == "memory":
+        student.hold("Forget gate", 0)
+        student.train_memories()
+    if panel == "jobs":
+        student.submit("/cnn/tune", {"layer": "y", "unit": 3, "starts": 8, "steps": 50})
+        student.page.get_by_role("button", name="Open").first.click()
+        expect(student.page.locator(".pictures img").first).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -46,6 +46,16 @@ export async function patientAnswer(call, told) {
   }
 }
 
+/** The call of an analysis or a job, without its pictures. @returns {Call} */
+export function post(path, body) {
+  return { method: "POST", path, query: { renderings: "none" }, body };
+}
+
+/** The bytes that answer a call. @param {Call} call */
+export async function file(call) {
+  return (await send(call, "application/octet-stream")).blob();
+}
+
 /** Submits a job; sent twice it is still one. @param {Call} call */
 export function submit(call, signal) {
   return answer({ ...call, headers: { ...call.headers, "Idempotency-Key": freshKey() } }, signal);

@@ -20,6 +20,16 @@ export function button(words, click, attributes = {}) {
   return element("button", { type: "button", click, ...attributes }, words);
 }
 
+/** A button that asks back: only a second press, before the focus goes elsewhere, does it. */
+export function sureButton(words, sure, act) {
+  const made = button(words, () => {
+    if (made.textContent === sure) act();
+    made.textContent = sure;
+  });
+  made.addEventListener("blur", () => (made.textContent = words));
+  return made;
+}
+
 /** A labelled control; `hint` stands below it and is read with it. */
 export function field(label, control, hint = null) {
   control.id ||= freshId();

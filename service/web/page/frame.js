@@ -215,7 +215,8 @@ async function copy(text) {
   area.remove();
 }
 
-function save(blob, name) {
+/** Gives a file to whoever sits before the page. */
+export function save(blob, name) {
   const link = element("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   URL.revokeObjectURL(link.href);

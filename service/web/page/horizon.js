@@ -1,7 +1,7 @@
 import { answer } from "./api.js";
 import { Chart } from "./chart.js";
 import { element, field, select } from "./element.js";
-import { latest } from "./latest.js";
+import { Question } from "./question.js";
 import { Behind } from "./table.js";
 
 const MOST = 8;
@@ -16,8 +16,7 @@ const MEASURES = {
 /** Up to which delay networks remember: one curve each. */
 export class HorizonCurves {
   constructor(frame, changed) {
-    this._frame = frame;
-    this._models = null;
+    this._models = [];
     this._picked = null; // null: those that are shipped, and the one of the trial
     this._boxes = element("div", { class: "checks", change: () => this._pick(changed) });
     this._measure = select(Object.entries(MEASURES), changed);
@@ -25,7 +24,7 @@ export class HorizonCurves {
     this._chart = new Chart("Horizon", { x: "delay (ms)", y: MEASURES.r2, isLogX: true, height: 260 });
     this._verdicts = element("ul", { class: "roles" });
     this._behind = new Behind("The numbers behind the curves", () => this._chart.tables);
-    this._ask = latest((body) => frame.attempt(() => this._answer(body)));
+    this._question = new Question(frame, { title: "Horizon", path: "/lstm/horizon", names: ["horizon"] }, (answered) => this._draw(answered));
     this.element = element(
       "section",
       { class: "card stack" },
@@ -50,30 +49,20 @@ export class HorizonCurves {
   }
 
   /** Sweeps the chosen networks, where that is not what is shown already. */
-  async look(model, clamps, seed) {
-    Object.assign(this, { _model: model, _clamps: clamps, _seed: seed });
-    if (!this._models) await this.refresh();
-    const models = this._chosen;
+  look(model, clamps, seed) {
+    const isOwn = (each) => each.id === model || (!model && each.is_default);
+    const isChosen = (each) => (this._picked ? this._picked.includes(each.id) : each.origin === "shipped" || isOwn(each));
+    const chosen = this._models.filter(isChosen).sort((one, other) => isOwn(other) - isOwn(one));
+    const models = chosen.map(({ id }) => id).slice(0, MOST);
     this._list(models);
-    const body = { models, ...(this._isHeld.checked && this._clamps.length && { clamps: this._clamps }), seed: this._seed };
-    const key = JSON.stringify(body);
-    if (models.length && this._key !== key) this._ask(body);
-    else if (this._answered) this._draw();
-    this._key = key;
+    if (models.length === 0) return;
+    const isNew = this._question.ask({ models, ...(this._isHeld.checked && clamps.length && { clamps }), seed });
+    if (!isNew && this._question.answered) this._draw(this._question.answered);
   }
 
   /** Reads which networks there are. */
   async refresh() {
-    await this._frame.attempt(async () => {
-      this._models = (await answer({ path: "/models", query: { family: "memory-lstm" } })).models;
-    });
-  }
-
-  get _chosen() {
-    const own = (each) => each.id === this._model || (!this._model && each.is_default);
-    const isChosen = (each) => (this._picked ? this._picked.includes(each.id) : each.origin === "shipped" || own(each));
-    const chosen = (this._models ?? []).filter(isChosen).sort((one, other) => own(other) - own(one));
-    return chosen.map(({ id }) => id).slice(0, MOST);
+    this._models = (await answer({ path: "/models", query: { family: "memory-lstm" } })).models;
   }
 
   _list(chosen) {
@@ -93,15 +82,7 @@ export class HorizonCurves {
     changed();
   }
 
-  async _answer(body) {
-    const call = { method: "POST", path: "/lstm/horizon", query: { renderings: "none" }, body };
-    this._answered = await answer(call);
-    this._draw();
-    this._frame.offer({ title: "Horizon", call, answer: this._answered, figures: { call: { ...call, query: {} }, names: ["horizon"] } });
-  }
-
-  _draw() {
-    const { models, criterion } = this._answered;
+  _draw({ models, criterion }) {
     const measure = this._measure.value;
     const isR2 = measure === "r2";
     const isError = measure === "report_rmse";

@@ -2,6 +2,7 @@ import { connection, hasKey, keepKey } from "./api.js";
 import { element } from "./element.js";
 import { Frame } from "./frame.js";
 import * as digits from "./digits.js";
+import * as jobs from "./jobs.js";
 import * as memory from "./memory.js";
 import * as unit from "./unit.js";
 
@@ -9,7 +10,7 @@ import * as unit from "./unit.js";
  * The panels in the order of a lesson. Each module has `name` (its address), `title`, `lead`, and `mount(frame)`, which
  * fills `frame.body` and gives `{show(parameters)}`: to show what an address says, as URLSearchParams.
  */
-const PANELS = [digits, unit, memory];
+const PANELS = [digits, unit, memory, jobs];
 
 const embedded = location.pathname.match(/^\/embed\/([a-z]+)$/)?.[1] ?? null;
 const query = new URLSearchParams(location.search);

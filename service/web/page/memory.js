@@ -1,4 +1,4 @@
-import { answer } from "./api.js";
+import { patientAnswer, post } from "./api.js";
 import { button, element, field, freshId, select } from "./element.js";
 import { HorizonCurves } from "./horizon.js";
 import { latest } from "./latest.js";
@@ -47,7 +47,7 @@ class MemoryPanel {
     this._training = new MemoryTraining(frame, (id) => this._open(id), () => this._remember());
     this._ask = latest(() => frame.attempt(() => this._answer()));
     frame.body.append(this._controls(), this._trial(), this._training.element, this._horizon.element, this._lesions.element);
-    frame.attempt(() => this._model.refresh());
+    frame.attempt(() => this._refresh());
   }
 
   /** Shows the trial that an address names. */
@@ -96,13 +96,13 @@ class MemoryPanel {
 
   _call(clamps) {
     const body = { delay: this._delayMs, batch_size: TRIALS, ...(clamps.length && { clamps }), ...this._modelIfAny, seed: this._seed };
-    return { method: "POST", path: "/lstm/gates", query: { renderings: "none" }, body };
+    return post("/lstm/gates", body);
   }
 
   async _answer() {
     const clamps = this._clamps;
     const call = this._call(clamps);
-    const [intact, held] = await Promise.all([this._intactNow(), clamps.length ? answer(call) : null]);
+    const [intact, held] = await Promise.all([this._intactNow(), clamps.length ? this._measured(call) : null]);
     this._draw(intact, held, clamps);
     this._frame.offer({ title: "Trial", call, answer: held ?? intact, figures: { call: { ...call, query: {} }, names: ["gates", "aligned", "trial", "scatter"] } });
   }
@@ -111,8 +111,12 @@ class MemoryPanel {
   async _intactNow() {
     const call = this._call([]);
     const key = JSON.stringify(call);
-    if (this._intact?.key !== key) this._intact = { key, answered: await answer(call) };
+    if (this._intact?.key !== key) this._intact = { key, answered: await this._measured(call) };
     return this._intact.answered;
+  }
+
+  _measured(call) {
+    return patientAnswer(call, (problem) => this._frame.refuse(problem));
   }
 
   _draw(intact, held, clamps) {
@@ -168,8 +172,13 @@ class MemoryPanel {
   }
 
   async _open(id) {
-    await Promise.all([this._model.refresh(), this._horizon.refresh()]);
     this._model.value = id;
+    await this._refresh();
+  }
+
+  /** Reads which networks there are. */
+  async _refresh() {
+    await Promise.all([this._model.refresh(), this._horizon.refresh()]);
     this._settled();
   }
 

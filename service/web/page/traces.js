@@ -155,7 +155,6 @@ export class Traces {
         svg("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, number(value)),
       ]),
       svg("text", { x: LEFT, y: top - 6, class: "title" }, title, held ? ` · held at ${number(held.value)}${WHEN[held.window]}` : ""),
-      ...(held ? this._spans(held.window).map(([from, to]) => this._span(from, to, top, height)) : []),
       ...(intact ? [svg("path", { class: "intact", d: line(intact) })] : []),
       svg("path", { class: `line ink-${held ? 1 : 0} ${key}`, d: line(values) }),
       ...(key === "stimulus" ? this._dots("memorize", "dot ink-0", values, y, 4) : []),
@@ -167,19 +166,6 @@ export class Traces {
   _dots(kind, style, values, y, r) {
     const events = this._answer.events.filter((event) => event.kind === kind);
     return events.map(({ time_ms: time }) => svg("circle", { class: style, cx: this._x(time), cy: y(values[time]), r }));
-  }
-
-  /** From when to when a clamp holds, both included. */
-  _spans(window) {
-    if (window === "always") return [[0, this._last]];
-    const events = this._answer.events.filter(({ kind }) => (kind === "memorize") === (window === "encode"));
-    if (window === "delay") return events.map(({ time_ms: time, delay_ms: delay }) => [time - delay + 1, time - 1]);
-    return events.map(({ time_ms: time }) => [time, time]);
-  }
-
-  _span(from, to, top, height) {
-    const left = this._x(Math.max(0, from - 0.5));
-    return svg("rect", { class: "held", x: left, y: top, width: Math.max(0, this._x(Math.min(this._last, to + 0.5)) - left), height });
   }
 
   _place(gate, top, y, held) {

@@ -1,3 +1,4 @@
+import { post } from "./api.js";
 import { Chart } from "./chart.js";
 import { button, element, field, select } from "./element.js";
 import { JobRun } from "./job.js";
@@ -64,7 +65,7 @@ export class MemoryTraining {
       ...(this._loss.value !== "all" && { loss_on: this._loss.value }),
       ...Object.fromEntries(more),
     };
-    return { method: "POST", path: "/lstm/train", query: { renderings: "none" }, body };
+    return post("/lstm/train", body);
   }
 
   async _during(work) {
@@ -91,7 +92,7 @@ export class MemoryTraining {
     this.jobId = job.id;
     this._draw(result);
     this._changed();
-    const call = { method: "POST", path: "/lstm/train", query: { renderings: "none" }, headers: { Prefer: "wait=60" }, body: { ...job.request, seed: result.seed } };
+    const call = { ...post("/lstm/train", { ...job.request, seed: result.seed }), headers: { Prefer: "wait=60" } };
     this._frame.offer({ title: "Training", call, answer: result, figures: { call: { path: `/jobs/${job.id}/result` }, names: ["curve", "networks"] } });
   }
 
