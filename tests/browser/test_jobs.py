@@ -97,7 +97,7 @@ def test_a_trained_model_is_found_with_its_training_chosen_used_fetched_and_dele
     student.submit("/lstm/train", {"seed": 1, "name": "a memory of mine", "max_steps": 500})
     page.reload()
     entry = _models(page).filter(has_text="a memory of mine")
-    identity = entry.get_by_role("group").get_attribute("aria-label") or ""
+    identity = entry.get_by_role("group").first.get_attribute("aria-label") or ""
     entry.get_by_text("Card of").click()
     expect(entry.locator("pre")).to_contain_text('"max_steps": 500')
     with page.expect_download() as download:

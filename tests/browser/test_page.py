@@ -147,6 +147,7 @@ def test_the_call_runs_as_curl_and_as_python_and_gives_what_is_shown(student: St
     fill(student, "digits")
     take = student.page.locator(".digits .take")
     take.get_by_text("The call, a link, the data").click()
+    expect(take.locator("pre")).to_contain_text("curl")
     curl = take.locator("pre").inner_text()
     answered = json.loads(subprocess.run(["bash", "-c", curl], check=True, capture_output=True).stdout)
     assert f"{100 * answered['prediction']['probabilities'][3]:.1f} %" == student.probabilities[3]

@@ -123,7 +123,7 @@ class MemoryPanel {
     const { error } = held ?? intact;
     this._traces.show(held ?? intact, held && intact, clamps);
     const rows = SCORES.map(([words, key, chance]) => [words, score(error[key]), ...(held ? [score(intact.error[key])] : []), chance ? score(error[chance]) : ""]);
-    this._scores.replaceChildren(table(`Over ${error.reports} reports`, ["", ...(held ? ["held", "nothing held"] : ["network"]), "chance"], rows));
+    this._scores.replaceChildren(table(`Over ${error.reports} reports`, ["score", ...(held ? ["held", "nothing held"] : ["network"]), "chance"], rows));
     this._sentence.textContent = held ? broken(error, intact.error) : remembered(error, this._delayMs);
     this._roles.replaceChildren(...Object.values(intact.roles).map((words) => element("li", {}, words)));
     this._behind.refresh();
