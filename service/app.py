@@ -12,6 +12,7 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from models import kernels
 from service import build, database, openapi, problems
 from service.access_log import AccessLog
+from service.admission import Admission, PrivateAnswers
 from service.bodies import MAX_BODY_BYTES
 from service.browsers import Guard, OtherOrigins
 from service.heads import Heads
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(problems.Faults)
     if settings.cors_origins:
         app.add_middleware(OtherOrigins, origins=settings.cors_origins, credentials=settings.cors_credentials)
+    app.add_middleware(PrivateAnswers)
     app.add_middleware(Guard, frame_ancestors=settings.frame_ancestors)
     app.add_middleware(problems.RequestIds)
     app.add_middleware(AccessLog, count=app.state.metrics.count)
@@ -64,6 +66,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.build = build.fingerprint()
     engine = database.connect(settings.database_url)
     database.prepare(settings.database_url, engine)
+    app.state.admission = Admission(settings, engine)
     app.state.lab = Lab(settings, engine)
     app.state.jobs = Jobs(engine, settings)
     app.state.lab.catalogue.damaged()  # loads all the others, so that nobody's first request waits for it

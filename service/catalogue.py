@@ -4,6 +4,7 @@ import json
 import logging
 from collections import Counter as Tally
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +19,8 @@ from models.digit_net import DigitNet
 from models.errors import CorruptCheckpoint
 from models.memory_lstm import MemoryLSTM
 from service import database
-from service.errors import DefaultModel, ShippedModel, UnknownModel, WrongFamily
+from service.errors import DefaultModel, NotAllowed, SharedModel, ShippedModel, UnknownModel, WrongFamily
+from service.principals import ANYBODY, Principal
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +34,22 @@ BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], nn.Module]] = {
 
 @dataclass(frozen=True)
 class Model:
-    """A model and its card; the weights are read when they are needed."""
+    """A model and its card; the weights are read when they are needed.
+
+    Attributes:
+        is_shared: Whether everybody sees it.
+        owner: Whose job made it, where that is for whoever looks at it to know.
+        is_theirs: Whether whoever looks at it may do more than use it.
+    """
 
     id: str
     family: str
     sha256: str
     origin: Literal["shipped", "trained"]
     card: Mapping[str, Any] = field(compare=False)
+    is_shared: bool = field(default=True, compare=False)
+    owner: str | None = field(default=None, compare=False)
+    is_theirs: bool = field(default=False, compare=False)
 
     @property
     def reference(self) -> dict[str, str]:
@@ -47,21 +58,27 @@ class Model:
 
 
 class Catalogue:
-    """Finds models by id and gives their networks, ready to be recorded from."""
+    """Finds models by id and gives their networks, ready to be recorded from.
+
+    What a principal does not see is not there for them.
+    """
 
     def __init__(self, engine: sa.Engine, artifacts: Path) -> None:
         self._engine = engine
         self._artifacts = artifacts
         self._shipped, self._unreadable = _shipped(artifacts)
         self._network = lru_cache(maxsize=128)(self._build)
+        self._principal = ANYBODY
+
+    def seen_by(self, principal: Principal) -> "Catalogue":
+        """The catalogue as this principal sees it."""
+        catalogue = copy(self)
+        catalogue._principal = principal
+        return catalogue
 
     def all(self, family: str | None = None) -> list[Model]:
         """Every model, shipped ones first, then trained ones from the newest."""
-        trained = (
-            sa.select(*_DESCRIPTION)
-            .where(self._is_published())
-            .order_by(database.models.c.made_at.desc(), database.models.c.id)
-        )
+        trained = self._seen().order_by(database.models.c.made_at.desc(), database.models.c.id)
         with self._engine.connect() as connection:
             models = [*self._shipped.values(), *map(_model, connection.execute(trained))]
         return [model for model in models if family in (None, model.family)]
@@ -82,9 +99,8 @@ class Catalogue:
         """
         if shipped := self._shipped.get(model_id):
             return shipped
-        query = sa.select(*_DESCRIPTION).where(database.models.c.id == model_id, self._is_published())
         with self._engine.connect() as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(self._seen().where(database.models.c.id == model_id)).first()
         if row is None:
             raise UnknownModel("No model has this id; GET /models lists them.", "/model")
         return _model(row)
@@ -155,13 +171,51 @@ class Catalogue:
             return self.get(family)
 
     def set_default(self, family: str, model_id: str) -> Model:
-        """Lets `model_id` answer when a request names no model."""
+        """Lets `model_id` answer when a request names no model, and shares it: it answers everybody.
+
+        Raises:
+            NotAllowed: A student asks for it.
+            UnknownModel: There is none.
+            WrongFamily: It is of another family.
+        """
+        self._insist_on_lecturer()
         model = self.resolve(family, model_id)
         table = database.defaults
         with self._engine.begin() as connection:
             connection.execute(sa.delete(table).where(table.c.family == family))
             connection.execute(sa.insert(table).values(family=family, model_id=model.id))
-        return model
+            connection.execute(_sharing(model.id, True))
+        return self.get(model.id)
+
+    def share(self, model_id: str) -> Model:
+        """Lets everybody see and use a model.
+
+        Raises:
+            NotAllowed: A student asks for it.
+            UnknownModel: There is none.
+        """
+        self._insist_on_lecturer()
+        self.get(model_id)
+        with self._engine.begin() as connection:
+            connection.execute(_sharing(model_id, True))
+        return self.get(model_id)
+
+    def withdraw(self, model_id: str) -> None:
+        """Leaves a shared model to its owner and their lecturer again.
+
+        Raises:
+            NotAllowed: A student asks for it, or the lecturer of another course.
+            UnknownModel: There is none.
+            ShippedModel: It came with the service.
+            DefaultModel: It is its family's default.
+        """
+        self._insist_on_lecturer()
+        model = self.get(model_id)
+        self._refuse_needed(model)
+        if not model.is_theirs:
+            raise NotAllowed("The model was shared by another course; only its lecturer can withdraw it.")
+        with self._engine.begin() as connection:
+            connection.execute(_sharing(model_id, False))
 
     def delete(self, model_id: str) -> None:
         """Deletes a trained model.
@@ -170,16 +224,26 @@ class Catalogue:
             UnknownModel: There is none.
             ShippedModel: It came with the service.
             DefaultModel: It is its family's default.
+            SharedModel: It is shared, and not theirs to withdraw.
         """
         model = self.get(model_id)
+        self._refuse_needed(model)
+        if model.is_shared and not (model.is_theirs and self._principal.teaches):
+            raise SharedModel("Everybody may use this model; let the lecturer of its course withdraw it first.")
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(database.models).where(database.models.c.id == model.id))
+
+    def _refuse_needed(self, model: Model) -> None:
         if model.origin == "shipped":
-            raise ShippedModel("This model came with the service and cannot be deleted; only trained ones can.")
+            raise ShippedModel("This model came with the service and stays for everybody; only trained ones can go.")
         if self.default(model.family).id == model.id:
             raise DefaultModel(
                 f"This model is the default; choose another one first with PUT /models/{model.family}/default."
             )
-        with self._engine.begin() as connection:
-            connection.execute(sa.delete(database.models).where(database.models.c.id == model.id))
+
+    def _insist_on_lecturer(self) -> None:
+        if not self._principal.teaches:
+            raise NotAllowed("Sharing models and choosing defaults is for lecturers; ask yours.")
 
     def _build(self, model: Model) -> nn.Module:
         network = BUILDERS[model.family](model.card["architecture"])
@@ -192,6 +256,14 @@ class Catalogue:
         except OSError as error:
             raise CorruptCheckpoint(_DAMAGED["shipped"]) from error
 
+    def _seen(self) -> sa.Select[*tuple[Any, ...]]:
+        """The trained models that the principal sees."""
+        table = database.models.c
+        is_theirs = self._principal.reaches(table.owner, table.course)
+        columns = (table.id, table.family, table.sha256, table.card, table.is_shared, table.owner)
+        seen = sa.select(*columns, is_theirs.label("is_theirs"))
+        return seen.where(self._is_published(), sa.or_(table.is_shared, is_theirs))
+
     def _is_published(self) -> sa.ColumnElement[bool]:
         return database.is_published(self._engine)
 
@@ -200,11 +272,15 @@ _DAMAGED: Mapping[str, str] = {
     "shipped": "The weights of this model are damaged; restore the artifacts folder from the release.",
     "trained": "The stored weights of this model are damaged; train it again or restore a backup.",
 }
-_DESCRIPTION = (database.models.c.id, database.models.c.family, database.models.c.sha256, database.models.c.card)
+
+
+def _sharing(model_id: str, is_shared: bool) -> sa.Update:
+    return sa.update(database.models).where(database.models.c.id == model_id).values(is_shared=is_shared)
 
 
 def _model(row: Any) -> Model:
-    return Model(row.id, row.family, row.sha256, "trained", row.card)
+    owner = row.owner if row.is_theirs else None  # a student's name is not for the other students
+    return Model(row.id, row.family, row.sha256, "trained", row.card, row.is_shared, owner, bool(row.is_theirs))
 
 
 def _shipped(artifacts: Path) -> tuple[dict[str, Model], list[str]]:

@@ -8,10 +8,14 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from service import logs
 from service.settings import CannotStart, InvalidSettings, Settings, read_settings
 from service.supervisor import CANNOT_START
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,24 +49,41 @@ def _parser() -> argparse.ArgumentParser:
     for copy in (backup, restore):
         copy.add_argument("file", type=Path, help="the copy")
         copy.set_defaults(run=_backup)
+    _add_keys(commands.add_parser("keys", help="make, list and revoke keys"))
     doctor = commands.add_parser("doctor", help="check whether the service can serve here, and say what to do")
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
     return parser
 
 
+def _add_keys(keys: argparse.ArgumentParser) -> None:
+    verbs = keys.add_subparsers(dest="verb", required=True)
+    make = verbs.add_parser("make", help="make a key for each name, and tell it once")
+    make.add_argument("names", nargs="*", metavar="NAME", help="whose; without a name one for the whole course")
+    make.add_argument("--course", default="", help="the course they take or give")
+    make.add_argument("--role", choices=("student", "lecturer", "admin", "monitor"), default="student")
+    make.add_argument("--days", type=_days, help="how long it is good (default: until it is revoked)")
+    make.set_defaults(run=_make_keys)
+    verbs.add_parser("list", help="list all keys, without their secrets").set_defaults(run=_list_keys)
+    revoke = verbs.add_parser("revoke", help="let keys be good no longer")
+    revoke.add_argument("ids", nargs="+", metavar="ID", help="as the list tells it")
+    revoke.set_defaults(run=_revoke_keys)
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if not 1 <= days <= 10_000:
+        raise ValueError
+    return days
+
+
 def _settings(command: str) -> Settings:
     """The settings, which have to do for this command."""
     settings = read_settings(dict(os.environ))
-    _refuse_strangers(settings, command)
+    if command in ("serve", "api") and not settings.is_local:
+        from service.admission import refuse_strangers
+
+        refuse_strangers(settings)
     return settings
-
-
-def _refuse_strangers(settings: Settings, command: str) -> None:
-    if command in ("serve", "api") and not settings.is_local and not settings.open_access:
-        raise InvalidSettings(
-            "Nobody needs a key here, so PATCHCLAMP_HOST may only be an address of this machine such as 127.0.0.1. "
-            "To let everybody who reaches this machine use it, set PATCHCLAMP_OPEN_ACCESS=true."
-        )
 
 
 # Each command imports what it needs: the supervisor must not wait for torch.
@@ -77,14 +98,11 @@ def _serve(settings: Settings, _options: argparse.Namespace) -> int:
 def _api(settings: Settings, options: argparse.Namespace) -> int:
     import uvicorn
 
-    from service import database
     from service.app import create_app
     from service.protocol import Protocol
 
     _follow_parent(options)
-    engine = database.connect(settings.database_url)
-    database.prepare(settings.database_url, engine)  # what uvicorn starts could not say why it cannot start
-    engine.dispose()
+    _prepared(settings).dispose()  # what uvicorn starts could not say why it cannot start
     uvicorn.run(
         create_app(settings),
         host=settings.host,
@@ -126,6 +144,51 @@ def _follow_parent(options: argparse.Namespace) -> None:
 
     if options.with_parent:
         threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+def _make_keys(settings: Settings, options: argparse.Namespace) -> int:
+    from service import keys
+    from service.principals import InvalidName
+
+    if not options.names and not options.course:
+        print("Say whose key it is, or of which --course.", file=sys.stderr)
+        return CANNOT_START
+    engine = _prepared(settings)
+    try:
+        for name in options.names or [keys.EVERYONE]:
+            key = keys.make(engine, name, options.course, options.role, options.days)
+            print(f"{name}\t{key}", flush=True)
+    except InvalidName as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("Each key is told here and never again; only its hash is kept.", file=sys.stderr)
+    return 0
+
+
+def _list_keys(settings: Settings, _options: argparse.Namespace) -> int:
+    from service import keys
+
+    for key in keys.read(_prepared(settings)).values():
+        print("\t".join((key.id, key.state, key.role, key.principal.id, key.made_on, key.good_until)))
+    return 0
+
+
+def _revoke_keys(settings: Settings, options: argparse.Namespace) -> int:
+    from service import keys
+
+    engine = _prepared(settings)
+    unknown = [key_id for key_id in options.ids if not keys.revoke(engine, key_id)]
+    for key_id in unknown:
+        print(f"{key_id}: there is no such key; patchclamp keys list tells all.", file=sys.stderr)
+    return 1 if unknown else 0
+
+
+def _prepared(settings: Settings) -> "Engine":
+    from service import database
+
+    engine = database.connect(settings.database_url)
+    database.prepare(settings.database_url, engine)
+    return engine
 
 
 def _openapi(settings: Settings, _options: argparse.Namespace) -> int:

@@ -22,6 +22,7 @@ from models.checkpoints import load_weights, weights_sha256
 from models.digits import Digits, torchvision_mnist
 from models.errors import CorruptCheckpoint, DatasetUnavailable
 from service import database
+from service.admission import has_keys
 from service.catalogue import BUILDERS
 from service.jobs.lease import living_workers
 from service.settings import PREFIX, InvalidSettings, Settings
@@ -59,6 +60,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _data_folder(settings.data)
     yield _disk(settings.data)
     yield _database(settings)
+    yield _keys(settings)
     yield _models(settings.artifacts)
     yield _digits(settings)
     yield _kernels()
@@ -86,13 +88,6 @@ def report(findings: Iterator[Finding], as_json: bool) -> int:
 
 def _settings(settings: Settings) -> Finding:
     given = ", ".join(sorted(f"{PREFIX}{name}".upper() for name in settings.model_fields_set)) or "none"
-    if not settings.is_local:
-        return Finding(
-            "settings",
-            Verdict.WARNING,
-            f"Given: {given}. Anyone who reaches {settings.host} may use the service.",
-            "Let only the course's network reach it.",
-        )
     return Finding("settings", Verdict.OK, f"Given: {given}; the rest are defaults.")
 
 
@@ -213,6 +208,22 @@ def _missing(engine: sa.Engine) -> list[str]:
         columns = {column["name"] for column in there.get_columns(table.name)}
         missing += [f"{table.name}.{column.name}" for column in table.columns if column.name not in columns]
     return missing
+
+
+def _keys(settings: Settings) -> Finding:
+    if settings.portal_jwks:
+        return Finding(
+            "keys", Verdict.OK, f"Tokens of {settings.portal_issuer} are taken, and keys that were made here."
+        )
+    try:
+        if has_keys(settings):
+            return Finding("keys", Verdict.OK, "Every request needs a key; patchclamp keys list tells all.")
+    except SQLAlchemyError:
+        return Finding("keys", Verdict.WARNING, "They cannot be seen without a database.", "See what is said of it.")
+    if settings.is_local:
+        return Finding("keys", Verdict.OK, "Nobody needs one; only this machine reaches the service.")
+    told = f"Nobody needs one: anyone who reaches {settings.host} may use the service."
+    return Finding("keys", Verdict.WARNING, told, "Make a first one: patchclamp keys make NAME --role admin.")
 
 
 def _models(artifacts: Path) -> Finding:

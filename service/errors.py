@@ -113,6 +113,26 @@ class UnknownRendering(ServiceError):
     """A rendering that the answer does not have."""
 
 
+class SharedModel(ServiceError):
+    """A model that everybody may use, and that is not theirs to take away."""
+
+
+class KeyNeeded(ServiceError):
+    """A request without a key, where everybody needs one."""
+
+
+class InvalidKey(ServiceError):
+    """A key or token that is nobody's, or not any longer."""
+
+
+class NotAllowed(ServiceError):
+    """Something that their role may not do."""
+
+
+class PortalUnavailable(ServiceError):
+    """The portal's keys are needed and cannot be had."""
+
+
 class ForbiddenOrigin(ServiceError):
     """A script of another origin that wants more than it may."""
 
@@ -163,6 +183,11 @@ PROBLEMS: dict[type[Exception], Problem] = {
     WrongFamily: Problem(422, "wrong-family", "The model is of another family"),
     ShippedModel: Problem(409, "shipped-model", "Shipped models stay"),
     DefaultModel: Problem(409, "default-model", "The default model stays"),
+    SharedModel: Problem(409, "shared-model", "A shared model stays"),
+    KeyNeeded: Problem(401, "key-needed", "A key is needed"),
+    InvalidKey: Problem(401, "invalid-key", "The key is not valid"),
+    NotAllowed: Problem(403, "not-allowed", "Your role may not do this"),
+    PortalUnavailable: Problem(503, "portal-unavailable", "The portal cannot be asked"),
     UnknownJob: Problem(404, "unknown-job", "There is no such job"),
     UnfinishedJob: Problem(409, "unfinished-job", "The job has not ended"),
     FailedJob: Problem(409, "no-result", "The job ended without a result"),

@@ -1,6 +1,7 @@
 """What every operation may reach for: the models, the digits, the place to compute."""
 
 import time
+from copy import copy
 from functools import cached_property
 from threading import Lock
 
@@ -10,6 +11,7 @@ import torch
 from models.digits import Digits
 from models.errors import DatasetUnavailable
 from service.catalogue import Catalogue
+from service.principals import Principal
 from service.settings import Settings
 
 RETRY_SECONDS = 60.0
@@ -22,9 +24,13 @@ class Lab:
         self.settings = settings
         self.engine = engine
         self.catalogue = Catalogue(engine, settings.artifacts)
-        self._digits: Digits | None = None
-        self._refusal: tuple[str, float] | None = None
-        self._opening = Lock()
+        self._shelf = _Shelf(settings)
+
+    def seen_by(self, principal: Principal) -> "Lab":
+        """The same equipment with the models that this principal sees."""
+        lab = copy(self)
+        lab.catalogue = self.catalogue.seen_by(principal)
+        return lab
 
     def digits(self) -> Digits:
         """MNIST.
@@ -32,10 +38,7 @@ class Lab:
         Raises:
             DatasetUnavailable: It is not here and cannot be had.
         """
-        with self._opening:
-            if self._digits is None:
-                self._digits = self._open_digits()
-            return self._digits
+        return self._shelf.digits()
 
     def digits_if_any(self) -> Digits | None:
         """MNIST where there is one, for analyses that are only the richer for it."""
@@ -51,12 +54,28 @@ class Lab:
             return "cuda" if torch.cuda.is_available() else "cpu"
         return self.settings.device
 
-    def _open_digits(self) -> Digits:
+
+class _Shelf:
+    """Where MNIST lies once it is opened, for all who look at the lab."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._digits: Digits | None = None
+        self._refusal: tuple[str, float] | None = None
+        self._opening = Lock()
+
+    def digits(self) -> Digits:
+        with self._opening:
+            if self._digits is None:
+                self._digits = self._open()
+            return self._digits
+
+    def _open(self) -> Digits:
         """Tries anew only after a while: on a machine without network each try takes seconds."""
         if self._refusal is not None and time.monotonic() - self._refusal[1] < RETRY_SECONDS:
             raise DatasetUnavailable(self._refusal[0])
         try:
-            return Digits.open(datasets=self.settings.datasets, data=self.settings.data)
+            return Digits.open(datasets=self._settings.datasets, data=self._settings.data)
         except DatasetUnavailable as error:
             self._refusal = str(error), time.monotonic()
             raise

@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from service.bodies import JSON, MULTIPART, PICTURES
 from service.schemas.common import PictureImage, ProblemDocument, Schema
 
+ADDRESS_TOKEN = "address_token"
 REF = "#/components/schemas/{model}"
 DESCRIPTION = """\
 Patch-clamp recording for neural networks: train a small CNN on handwritten digits and record every layer, find the
@@ -17,6 +18,9 @@ stimulus that a neuron prefers, train a one-unit LSTM on a memorize-and-report t
 
 Every analysis takes an optional `model` and, where chance plays a part, a `seed`; the same model, body and seed give
 the same bytes. Errors are RFC 9457 `application/problem+json` and say how to mend the request.
+
+As soon as a key was made, or a portal signs tokens, every request needs one: `Authorization: Bearer …`. You see your
+own jobs and models, and what is shared; somebody else's id answers 404, like one that nobody has.
 """
 _bodies: dict[str, type[Schema]] = {}
 
@@ -96,6 +100,13 @@ def install(app: FastAPI) -> None:
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
 
 
+def _keep_address_tokens_to_reading(document: dict[str, Any]) -> None:
+    for item in document["paths"].values():
+        for method, operation in item.items():
+            if method not in ("get", "head") and "security" in operation:
+                operation["security"] = [each for each in operation["security"] if ADDRESS_TOKEN not in each]
+
+
 def _document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
@@ -108,5 +119,6 @@ def _document(app: FastAPI) -> dict[str, Any]:
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         document["components"]["schemas"] = dict(sorted(schemas.items()))
+        _keep_address_tokens_to_reading(document)
         app.openapi_schema = document
     return app.openapi_schema

@@ -21,7 +21,9 @@ from service.database import is_outage
 from service.errors import (
     HTTP_PROBLEMS,
     PROBLEMS,
+    InvalidKey,
     InvalidRequest,
+    KeyNeeded,
     NotReady,
     Problem,
     QueueFull,
@@ -35,6 +37,10 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _RETRY_AFTER_SECONDS = {429: 30, 503: 10}  # where nothing better is known
+_CHALLENGES: dict[type[Exception], str] = {  # RFC 6750
+    KeyNeeded: 'Bearer realm="patchclamp"',
+    InvalidKey: 'Bearer realm="patchclamp", error="invalid_token"',
+}
 _HTTP_DETAILS = {
     400: "The request cannot be read as HTTP; check how it was put together.",
     404: "There is nothing here; /docs lists every address.",
@@ -153,7 +159,9 @@ async def _refused(_request: Request, error: Exception) -> Response:
         log.error("%s: %s", type(error).__name__, error)
     seconds = error.retry_after_seconds if isinstance(error, ServiceError) else None
     waiting = {} if seconds is None else {"Retry-After": str(max(1, math.ceil(seconds)))}
-    return problem_response(problem_of(error), waiting)
+    challenge = _CHALLENGES.get(type(error))
+    challenged = {"WWW-Authenticate": challenge} if challenge else {}
+    return problem_response(problem_of(error), {**waiting, **challenged})
 
 
 async def _invalid_parameters(_request: Request, error: Exception) -> Response:

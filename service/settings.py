@@ -61,6 +61,17 @@ def _listed(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def _role_names(value: object) -> object:
+    return dict(part.rpartition("=")[::2] for part in _listed(value)) if isinstance(value, str) else value  # type: ignore[union-attr]
+
+
+def _key_source(value: str) -> str:
+    url = re.match(r"(https?)://(\[[^]]+\]|[^/:]+)", value)
+    if "://" in value and not (url and (url[1] == "https" or _is_loopback(url[2].strip("[]")))):
+        raise ValueError("the portal's keys come from https://..., from http:// on this machine alone, or from a file")
+    return value
+
+
 Origin = Annotated[str, AfterValidator(_origin)]
 OriginOrAll = Annotated[str, AfterValidator(_origin_or_all)]
 
@@ -91,6 +102,21 @@ class Settings(BaseSettings):
     )
     frame_ancestors: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_listed)] = Field(
         (), description="Whose pages may show ours in a frame, besides our own: origins with commas between them."
+    )
+    portal_jwks: Annotated[str, AfterValidator(_key_source)] = Field(
+        "", description="Where the public keys of the portal's tokens are (JWKS): https://... or a file."
+    )
+    portal_issuer: str = Field("", description="`iss` of the portal's tokens.")
+    portal_audience: str = Field("", description="`aud` of tokens that are meant for this service.")
+    portal_subject_claim: str = Field("sub", min_length=1, description="Claim that says who they are, for good.")
+    portal_course_claim: str = Field("course", min_length=1, description="Claim that says which course they come from.")
+    portal_role_claim: str = Field("role", min_length=1, description="Claim with their role, or a list of roles.")
+    portal_roles: Annotated[
+        dict[str, Literal["student", "lecturer", "admin"]], NoDecode, BeforeValidator(_role_names)
+    ] = Field(
+        {"lecturer": "lecturer", "admin": "admin"},
+        description="What the portal's words for roles mean, as in `Instructor=lecturer`, with commas between them; "
+        "whoever has none of them is a student.",
     )
     device: Literal["cpu", "cuda", "auto"] = Field("cpu", description="Where jobs compute.")
     workers: int = Field(1, ge=1, le=64, description="Worker processes that `serve` runs.")
@@ -130,6 +156,15 @@ class Settings(BaseSettings):
             object.__setattr__(self, "database_url", f"sqlite:///{self.data.resolve() / 'patchclamp.db'}")
         return self
 
+    @model_validator(mode="after")
+    def _complete_portal(self) -> Self:
+        if bool(self.portal_jwks) is not (bool(self.portal_issuer) and bool(self.portal_audience)):
+            raise ValueError(
+                "PATCHCLAMP_PORTAL_JWKS, PATCHCLAMP_PORTAL_ISSUER and PATCHCLAMP_PORTAL_AUDIENCE belong together; "
+                "set all three or none"
+            )
+        return self
+
     @field_validator("cors_credentials")
     @classmethod
     def _not_to_everybody(cls, value: bool, info: ValidationInfo) -> bool:
@@ -158,5 +193,7 @@ def read_settings(environment: dict[str, str]) -> Settings:
     try:
         return Settings()  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
-        lines = [f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}." for e in error.errors()]
+        lines = [
+            f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}." if e["loc"] else f"{e['msg']}." for e in error.errors()
+        ]
         raise InvalidSettings("\n".join(lines)) from error

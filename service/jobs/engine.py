@@ -5,11 +5,12 @@ import hashlib
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
-from uuid import NAMESPACE_URL, uuid4, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 import orjson
 import sqlalchemy as sa
@@ -25,7 +26,7 @@ from service.jobs.records import NO_PROGRESS
 from service.jobs.retention import forget
 from service.jobs.turns import QUEUE
 from service.jobs.watch import Watch
-from service.principals import Principal
+from service.principals import ANYBODY, Principal
 from service.schemas.jobs import Status
 from service.settings import Settings
 
@@ -75,6 +76,7 @@ class Job:
     result: Mapping[str, Any] | None
     error: Mapping[str, Any] | None
     attempts: int
+    owner: str
 
     @property
     def place(self) -> tuple[int, str]:
@@ -98,6 +100,7 @@ class Job:
             "result": self.result,
             "error": self.error,
             "attempts": self.attempts,
+            "owner": self.owner,
             "links": {
                 "self": address,
                 "events": f"{address}/events",
@@ -132,12 +135,13 @@ class Event:
 
 
 class Jobs:
-    """The API's hold on the job store."""
+    """The API's hold on the job store. What a principal does not see is not there for them."""
 
     def __init__(self, engine: sa.Engine, settings: Settings) -> None:
         self._engine = engine
         self._settings = settings
         self._outlook = Outlook(engine, settings.lease_seconds)
+        self._principal = ANYBODY
         self._status = database.workflow_status(engine)
         self._watch = Watch(engine, EVENTS)
         self._client = DBOSClient(
@@ -151,12 +155,18 @@ class Jobs:
         """Lets go of the job store."""
         self._client.destroy()
 
+    def seen_by(self, principal: Principal) -> "Jobs":
+        """The job store as this principal sees it."""
+        jobs = copy(self)
+        jobs._principal = principal
+        return jobs
+
     def submit(
         self,
         kind: str,
         asked: Mapping[str, Any],
         settle: Callable[[], Settled],
-        principal: Principal,
+        *,
         key: str | None = None,
     ) -> Job:
         """Accepts a job: once this returns, it will end, whatever dies meanwhile.
@@ -169,11 +179,11 @@ class Jobs:
             QueueFull, TooManyJobs, ModelQuota: It is one too many; never of a job that was accepted before.
         """
         fingerprint = hashlib.sha256(orjson.dumps([kind, asked], option=orjson.OPT_SORT_KEYS)).hexdigest()
-        job_id = str(uuid4() if key is None else uuid5(NAMESPACE_URL, f"patchclamp:{principal.id}:{key}"))
+        job_id = str(uuid4() if key is None else _name_based(self._principal, key))
         if key is not None and (job := self._earlier(job_id, fingerprint)):
             return job
         try:
-            self._insert(job_id, kind, settle(), principal, fingerprint)
+            self._insert(job_id, kind, settle(), fingerprint)
         except IntegrityError:  # the same key, at the same moment
             if job := self._earlier(job_id, fingerprint):
                 return job
@@ -200,7 +210,14 @@ class Jobs:
             raise UnknownJob("No job has this id; GET /jobs lists them.")
         return self._job(row)
 
-    def list(self, status: Status | None, kind: str | None, limit: int, before: tuple[int, str] | None) -> list[Job]:
+    def list(
+        self,
+        status: Status | None,
+        kind: str | None,
+        limit: int,
+        before: tuple[int, str] | None,
+        owner: str | None = None,
+    ) -> list[Job]:
         """Jobs without their results, newest first, those before the place `before`."""
         created, job_id = _jobs.c.created_at, _jobs.c.id
         query = self._select(sa.null().label("result")).order_by(created.desc(), job_id.desc()).limit(limit)
@@ -208,6 +225,8 @@ class Jobs:
             query = query.where(self._status.c.status.in_([name for name, ours in STATUS.items() if ours is status]))
         if kind is not None:
             query = query.where(_jobs.c.kind == kind)
+        if owner is not None:
+            query = query.where(_jobs.c.principal == owner)
         if before is not None:
             query = query.where(sa.tuple_(created, job_id) < sa.tuple_(*map(sa.literal, before)))
         with self._engine.connect() as connection:
@@ -300,9 +319,10 @@ class Jobs:
             raise IdempotencyConflict("This Idempotency-Key was used with another body; use a new key for a new job.")
         return self.get(job_id)
 
-    def _insert(self, job_id: str, kind: str, settled: Settled, principal: Principal, fingerprint: str) -> None:
+    def _insert(self, job_id: str, kind: str, settled: Settled, fingerprint: str) -> None:
+        principal = self._principal
         row = {"id": job_id, "kind": kind, **vars(settled), "fingerprint": fingerprint, "progress": NO_PROGRESS}
-        row |= {"principal": principal.id, "role": principal.role}
+        row |= {"principal": principal.id, "course": principal.course, "role": principal.role}
         half_deleted = sa.delete(_jobs).where(_jobs.c.id == job_id, ~self._is_known(_jobs.c.id))
         with self._engine.begin() as connection:
             turns.lock(connection)
@@ -331,12 +351,14 @@ class Jobs:
         ahead = status.alias("ahead")
         is_ahead = sa.and_(ahead.c.status == "ENQUEUED", ahead.c.priority < status.c.priority)
         position = sa.select(sa.func.count() + 1).where(turns.is_unfinished(ahead), is_ahead).scalar_subquery()
-        return sa.select(
+        query = sa.select(
             *(_jobs.c.id, _jobs.c.kind, _jobs.c.request, _jobs.c.progress, _jobs.c.problem, result),
-            *(_jobs.c.created_at, _jobs.c.started_at, _jobs.c.finished_at),
+            *(_jobs.c.created_at, _jobs.c.started_at, _jobs.c.finished_at, _jobs.c.principal),
             *(status.c.status, status.c.recovery_attempts),
             sa.case((status.c.status == "ENQUEUED", position)).label("position"),
-        ).join_from(_jobs, status, status.c.workflow_uuid == _jobs.c.id)
+        )
+        seen = query.join_from(_jobs, status, status.c.workflow_uuid == _jobs.c.id)
+        return seen.where(self._principal.reaches(_jobs.c.principal, _jobs.c.course))
 
     def _job(self, row: Any) -> Job:
         status = STATUS[row.status]
@@ -358,12 +380,18 @@ class Jobs:
             result=orjson.loads(row.result) if row.result and status is Status.SUCCEEDED else None,
             error=problem if status is Status.FAILED else None,
             attempts=row.recovery_attempts or 0,
+            owner=row.principal,
         )
 
 
 def _ended(row: Any) -> datetime | None:
     """Never before it began, though the database's clock was set back meanwhile."""
     return row.finished_at and _time(max(filter(None, (row.created_at, row.started_at, row.finished_at))))
+
+
+def _name_based(principal: Principal, key: str) -> UUID:
+    """An id that this principal's key stands for, and no other principal's."""
+    return uuid5(NAMESPACE_URL, f"patchclamp:{principal.id.replace(':', '%3A')}:{key}")
 
 
 def _time(microseconds: int | None) -> datetime | None:

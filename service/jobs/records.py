@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from service import database
 from service.jobs import turns
 from service.jobs.kinds import NewModel, Outcome
+from service.principals import Principal
 
 _jobs = database.jobs
 NO_PROGRESS: Mapping[str, Any] = {"step": 0, "total": None, "fraction": 0.0, "eta_seconds": None, "metrics": {}}
@@ -23,6 +24,7 @@ class Beginning:
     Attributes:
         starts: How often it was begun since a state was last saved, this time included.
         is_done: Whether its outcome is kept already: only the word that it has ended is missing.
+        principal: Who submitted it, in the role of that time.
     """
 
     kind: str
@@ -30,6 +32,7 @@ class Beginning:
     state: bytes | None
     starts: int
     is_done: bool
+    principal: Principal
 
 
 @database.through_outages
@@ -41,10 +44,11 @@ def begin(engine: sa.Engine, job_id: str) -> Beginning:
         connection.execute(begun)
         turns.note_served(connection, job_id)
         is_done = _jobs.c.result.is_not(None).label("is_done")
-        row = connection.execute(
-            sa.select(_jobs.c.kind, _jobs.c.request, _jobs.c.state, _jobs.c.starts, is_done).where(_jobs.c.id == job_id)
-        ).one()
-    return Beginning(row.kind, row.request, row.state, row.starts, bool(row.is_done))
+        names = ("kind", "request", "state", "starts", "principal", "role", "course")
+        query = sa.select(*(_jobs.c[name] for name in names), is_done)
+        row = connection.execute(query.where(_jobs.c.id == job_id)).one()
+    principal = Principal(row.principal, row.role, row.course)
+    return Beginning(row.kind, row.request, row.state, row.starts, bool(row.is_done), principal)
 
 
 def save_progress(engine: sa.Engine, job_id: str, progress: Mapping[str, Any]) -> None:
@@ -71,8 +75,10 @@ def save_outcome(engine: sa.Engine, job_id: str, outcome: Outcome) -> None:
             return
         connection.execute(sa.delete(database.models).where(database.models.c.job_id == job_id))
         if outcome.models:
-            now = connection.execute(sa.select(database.now(engine))).scalar_one()
-            connection.execute(sa.insert(database.models), [_row(job_id, model, now) for model in outcome.models])
+            origin = sa.select(_jobs.c.principal.label("owner"), _jobs.c.course, database.now(engine).label("made_at"))
+            told = connection.execute(origin.where(_jobs.c.id == job_id)).mappings().one()
+            rows = [{**_row(job_id, model), **told} for model in outcome.models]
+            connection.execute(sa.insert(database.models), rows)
 
 
 def model_id(family: str, job_id: str, number: int | None = None) -> str:
@@ -81,10 +87,10 @@ def model_id(family: str, job_id: str, number: int | None = None) -> str:
     return f"{family}-{mark}" if number is None else f"{family}-{mark}-{number}"
 
 
-def _row(job_id: str, model: NewModel, made_at: int) -> dict[str, Any]:
+def _row(job_id: str, model: NewModel) -> dict[str, Any]:
     reference = model.reference
     card = {**model.card, "family": model.family, "sha256": reference["sha256"], "job": job_id}
-    return {**reference, "job_id": job_id, "made_at": made_at, "card": card, "weights": model.weights}
+    return {**reference, "job_id": job_id, "card": card, "weights": model.weights}
 
 
 @database.through_outages

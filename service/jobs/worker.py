@@ -189,11 +189,12 @@ class Worker:
             )
         kind = self._kinds[beginning.kind]
         request = kind.schema.model_validate(beginning.request)
-        work = database.through_outages(kind.begin)(request, self._lab)
+        lab = self._lab.seen_by(beginning.principal)
+        work = database.through_outages(kind.begin)(request, lab)
         if beginning.state is not None:
             work.restore(beginning.state)
         self._do_slices(attempt, kind, work)
-        return database.through_outages(kind.finish)(request, work, self._lab, attempt.job_id)
+        return database.through_outages(kind.finish)(request, work, lab, attempt.job_id)
 
     def _do_slices(self, attempt: _Attempt, kind: Kind[Any, Any], work: Work) -> None:
         preview, state = _Pace(PREVIEW_EVERY_SECONDS), _Pace(STATE_EVERY_SECONDS)

@@ -1,27 +1,68 @@
-"""What routes reach for: who is asking, the lab and the job store of this process."""
+"""What routes reach for: who is asking, and the lab and the job store as far as those reach for them."""
 
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
+from fastapi.security import APIKeyQuery, HTTPAuthorizationCredentials, HTTPBearer
 
+from service.admission import Admission
+from service.answers import ACCESS_TOKEN
+from service.errors import NotAllowed
 from service.jobs.engine import Jobs
 from service.lab import Lab
+from service.openapi import ADDRESS_TOKEN
 from service.principals import ANYBODY, Principal
 
+_header = HTTPBearer(
+    scheme_name="bearer",
+    description="A key of this service, or a token that the portal has signed (JWT). Needed as soon as there is a key.",
+    auto_error=False,
+)
+_query = APIKeyQuery(
+    name=ACCESS_TOKEN,
+    scheme_name=ADDRESS_TOKEN,
+    description="A token of the portal that is good for ten minutes at most, where a page cannot send headers.",
+    auto_error=False,
+)
 
-def _caller() -> Principal:
-    return ANYBODY
+
+async def _known(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_header)],
+    address_token: Annotated[str | None, Depends(_query)],
+) -> Principal:
+    """Whoever asks, any role; what is answered to them is for them alone."""
+    admission: Admission = request.app.state.admission
+    caller = await admission.caller(
+        None if credentials is None else credentials.credentials,
+        address_token if request.method in ("GET", "HEAD") else None,
+    )
+    request.state.is_private = caller is not ANYBODY
+    return caller
 
 
-def _lab(request: Request) -> Lab:
+async def _caller(known: Annotated[Principal, Depends(_known)]) -> Principal:
+    if known.role == "monitor":
+        raise NotAllowed("A monitor's key reads GET /metrics and nothing else; use a key of your own.")
+    return known
+
+
+async def _monitor(known: Annotated[Principal, Depends(_known)]) -> Principal:
+    if known.role not in ("monitor", "admin"):
+        raise NotAllowed("The service's numbers are for admins and monitors.")
+    return known
+
+
+async def _whole_lab(request: Request) -> Lab:
     return request.app.state.lab
 
 
-def _jobs(request: Request) -> Jobs:
+async def _whole_job_store(request: Request) -> Jobs:
     return request.app.state.jobs
 
 
 Caller = Annotated[Principal, Depends(_caller)]
+Monitor = Annotated[Principal, Depends(_monitor)]
 
 
 async def _paced(request: Request, caller: Caller) -> None:
@@ -33,6 +74,20 @@ async def _paced(request: Request, caller: Caller) -> None:
     request.state.refusal = refusal
 
 
+# For routes that answer everybody, with nothing that is anybody's.
+WholeLab = Annotated[Lab, Depends(_whole_lab)]
+WholeJobStore = Annotated[Jobs, Depends(_whole_job_store)]
+
+
+async def _lab(lab: WholeLab, caller: Caller) -> Lab:
+    return lab.seen_by(caller)
+
+
+async def _jobs(jobs: WholeJobStore, caller: Caller) -> Jobs:
+    return jobs.seen_by(caller)
+
+
+# Of this process, as the caller sees them: what is not theirs is not there.
 LabOfProcess = Annotated[Lab, Depends(_lab)]
 JobStore = Annotated[Jobs, Depends(_jobs)]
 # PostgreSQL's text has no place for a zero byte.
@@ -41,7 +96,9 @@ Identity = Annotated[str, Path(max_length=80, pattern=NO_ZERO_BYTE)]
 
 _REASONS = {
     400: "The body cannot be read.",
-    404: "There is no such thing.",
+    401: "A key is needed, or it is not valid.",
+    403: "The role of this key may not do this.",
+    404: "There is no such thing, or it is somebody else's.",
     406: "None of the accepted media types can be had.",
     409: "Not in this state.",
     413: "The body or a picture in it is too large.",
@@ -64,8 +121,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-# Of every operation that is for somebody in particular.
-GUARDED: dict[str, Any] = {"dependencies": [Depends(_paced)], "responses": problems(429)}
+# Of every operation that needs a key; 503: a token's portal cannot be asked.
+GUARDED: dict[str, Any] = {"dependencies": [Depends(_paced)], "responses": problems(401, 429, 503)}
 
 
 def pictured(answer: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:

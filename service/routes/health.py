@@ -13,7 +13,7 @@ from service.jobs.engine import Jobs
 from service.jobs.lease import living_workers
 from service.lab import Lab
 from service.problems import problem_response
-from service.routes.access import JobStore, LabOfProcess, problems
+from service.routes.access import WholeJobStore, WholeLab, problems
 
 router = APIRouter(tags=["service"])
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ async def livez() -> Response:
 
 
 @router.get("/readyz", response_model=dict[str, Any], responses=problems(503))
-def readyz(lab: LabOfProcess, jobs: JobStore) -> Response:
+def readyz(lab: WholeLab, jobs: WholeJobStore) -> Response:
     """Say whether models are loaded, the job store is writable and a worker was seen lately, each by name."""
     models, has_defaults = _models(lab)
     checks = {"models": models, "job_store": _job_store(jobs), "worker": _worker(lab)}

@@ -20,7 +20,7 @@ from service.jobs.engine import Job, Settled
 from service.jobs.kinds import Kind
 from service.operations import KINDS
 from service.operations.answered import Answered
-from service.routes.access import NO_ZERO_BYTE, Caller, Identity, JobStore, LabOfProcess, pictured, problems
+from service.routes.access import NO_ZERO_BYTE, Identity, JobStore, LabOfProcess, pictured, problems
 from service.schemas.common import Schema
 from service.schemas.jobs import JobDocument, JobList, Status
 
@@ -41,7 +41,6 @@ class _Submission:
         reply: JsonReplies,
         lab: LabOfProcess,
         jobs: JobStore,
-        caller: Caller,
         prefer: Annotated[
             str | None, Header(max_length=200, description="`wait=SECONDS` (at most 60) waits for the end.")
         ] = None,
@@ -50,7 +49,7 @@ class _Submission:
             Header(min_length=1, max_length=200, description="Sent again with the same body, it gives the same job."),
         ] = None,
     ) -> None:
-        self._reply, self._lab, self._jobs, self._caller = reply, lab, jobs, caller
+        self._reply, self._lab, self._jobs = reply, lab, jobs
         self._refusal: Exception | None = http.state.refusal
         self._wait_seconds = _wait_seconds(prefer)
         self._key = idempotency_key
@@ -72,8 +71,7 @@ class _Submission:
             kind.name,
             request.model_dump(mode="json", exclude_unset=True),
             lambda: self._settled(kind, request),
-            self._caller,
-            self._key,
+            key=self._key,
         )
 
     def _settled(self, kind: Kind[Any, Any], request: Schema) -> Settled:
@@ -116,11 +114,14 @@ def list_jobs(
     jobs: JobStore,
     status: Status | None = None,
     kind: Annotated[str | None, Query(max_length=40, pattern=NO_ZERO_BYTE)] = None,
+    owner: Annotated[
+        str | None, Query(max_length=2000, pattern=NO_ZERO_BYTE, description="Whose: for lecturers.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
 ) -> Response:
-    """List jobs, newest first, without their results."""
-    page = jobs.list(status, kind, limit + 1, _place(cursor))
+    """List your jobs, newest first, without their results; a lecturer's are those of the course."""
+    page = jobs.list(status, kind, limit + 1, _place(cursor), owner)
     following = _cursor(page[limit - 1]) if len(page) > limit else None
     return json_response({"jobs": [_shown(job).document() for job in page[:limit]], "next": following})
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from service.metrics import Metrics
-from service.routes.access import problems
+from service.routes.access import Monitor, problems
 
 router = APIRouter(tags=["service"])
 
@@ -17,10 +17,10 @@ router = APIRouter(tags=["service"])
             "description": "Numbers in Prometheus' text format.",
             "content": {"text/plain": {"schema": {"type": "string"}}},
         },
-        **problems(),
+        **problems(401, 403, 503),
     },
 )
-def get_metrics(request: Request) -> Response:
+def get_metrics(request: Request, _monitor: Monitor) -> Response:
     """Tell requests, jobs, workers and models in numbers, for Prometheus."""
     metrics: Metrics = request.app.state.metrics
     return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)

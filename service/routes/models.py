@@ -1,4 +1,4 @@
-"""Models: listed, chosen as defaults, downloaded, deleted."""
+"""Models: listed, shared, chosen as defaults, downloaded, deleted."""
 
 from typing import Annotated, Any
 
@@ -21,7 +21,7 @@ _LINKS = {
 
 @router.get("", response_model=ModelList, responses={200: {"links": _LINKS}, **problems(422)})
 def list_models(lab: LabOfProcess, family: Family | None = None) -> Response:
-    """List all models with their cards."""
+    """List all models that you may use, with their cards: shipped, shared and your own, or those of your course."""
     catalogue = lab.catalogue
     return json_response({"models": [_document(catalogue, model) for model in catalogue.all(family)]})
 
@@ -52,14 +52,27 @@ def get_weights(model_id: Identity, request: Request, lab: LabOfProcess) -> Resp
 @router.put(
     "/{family}/default",
     response_model=ModelDocument,
-    responses=problems(400, 404, 413, 415, 422),
+    responses=problems(400, 403, 404, 413, 415, 422),
     openapi_extra=accepts(DefaultChoice, {"model": "digit-net-best"}),
 )
 def set_default(
     family: Family, lab: LabOfProcess, choice: Annotated[DefaultChoice, json_body(DefaultChoice)]
 ) -> Response:
-    """Choose the model that answers when a request names none."""
+    """Choose the model that answers when a request names none, and share it; for lecturers."""
     return json_response(_document(lab.catalogue, lab.catalogue.set_default(family, choice.model)))
+
+
+@router.put("/{model_id}/shared", response_model=ModelDocument, responses=problems(403, 404, 422))
+def share_model(model_id: Identity, lab: LabOfProcess) -> Response:
+    """Let everybody see and use a model; for lecturers."""
+    return json_response(_document(lab.catalogue, lab.catalogue.share(model_id)))
+
+
+@router.delete("/{model_id}/shared", status_code=204, responses=problems(403, 404, 409, 422))
+def withdraw_model(model_id: Identity, lab: LabOfProcess) -> Response:
+    """Leave a shared model to its owner and their lecturer again; for lecturers."""
+    lab.catalogue.withdraw(model_id)
+    return Response(status_code=204)
 
 
 @router.delete("/{model_id}", status_code=204, responses=problems(404, 409, 422))
@@ -71,4 +84,5 @@ def delete_model(model_id: Identity, lab: LabOfProcess) -> Response:
 
 def _document(catalogue: Catalogue, model: Model) -> dict[str, Any]:
     is_default = catalogue.default(model.family).id == model.id
-    return {**model.reference, "origin": model.origin, "is_default": is_default, "card": model.card}
+    told = {"origin": model.origin, "is_default": is_default, "is_shared": model.is_shared, "owner": model.owner}
+    return {**model.reference, **told, "card": model.card}

@@ -61,6 +61,7 @@ class JobDocument(BaseModel):
     result: dict[str, Any] | None
     error: ProblemDocument | None
     attempts: int
+    owner: str
     links: Links
 
 

@@ -8,13 +8,18 @@ from service.schemas.common import ModelId, Picture, Schema
 
 
 class ModelDocument(BaseModel):
-    """A model and its card: architecture, training settings, seed, data, scores, parent job."""
+    """A model and its card: architecture, training settings, seed, data, scores, parent job.
+
+    `owner` is told to the owner, their lecturer and admins alone.
+    """
 
     id: str
     family: str
     sha256: str
     origin: Literal["shipped", "trained"]
     is_default: bool
+    is_shared: bool
+    owner: str | None
     card: dict[str, Any]
 
 

@@ -11,7 +11,6 @@ from service import database
 from service.jobs.engine import Job, Jobs, Settled
 from service.lab import Lab
 from service.operations import KINDS
-from service.principals import ANYBODY
 from service.schemas.jobs import Status
 from service.settings import Settings
 from tests.faults.misbehaving import FEAST_MEGABYTES
@@ -42,7 +41,7 @@ class Classroom:
 
     def submit(self, kind: str) -> str:
         """The id of a new job."""
-        return self.jobs.submit(kind, {}, lambda: Settled({}, 1.0, 0), ANYBODY).id
+        return self.jobs.submit(kind, {}, lambda: Settled({}, 1.0, 0)).id
 
     def ended(self, job_id: str, seconds: float = 120) -> Job:
         """The job when it has ended."""
@@ -57,7 +56,7 @@ class Classroom:
         kind = KINDS["cnn.tune"]
         request = kind.settle(kind.schema.model_validate_json(json.dumps(GOOD)), self._lab)
         settled = Settled(request.model_dump(mode="json"), kind.size(request), kind.models(request))
-        job = self.jobs.submit(kind.name, GOOD, lambda: settled, ANYBODY)
+        job = self.jobs.submit(kind.name, GOOD, lambda: settled)
         return self.ended(job.id).status is Status.SUCCEEDED
 
 

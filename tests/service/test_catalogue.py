@@ -13,7 +13,8 @@ from models.errors import CorruptCheckpoint
 from models.memory_lstm import MemoryLSTM
 from service import database
 from service.catalogue import Catalogue
-from service.errors import DefaultModel, ShippedModel, UnknownModel, WrongFamily
+from service.errors import DefaultModel, NotAllowed, SharedModel, ShippedModel, UnknownModel, WrongFamily
+from service.principals import Principal
 from tests.service_process import ROOT
 
 MEMORY = "memory-lstm"
@@ -183,3 +184,48 @@ def test_models_are_counted_by_family_and_origin_when_their_jobs_have_succeeded(
         end_job(engine, model_id, status)
     assert catalogue.count() == {**shipped, (MEMORY, "trained"): 2}
     assert sum(catalogue.count().values()) == len(catalogue.all())
+
+
+def test_a_student_s_models_are_there_for_them_and_their_lecturer_alone_until_they_are_shared(
+    catalogue: Catalogue, engine: sa.Engine
+) -> None:
+    train(engine, "anna-s")
+    with engine.begin() as connection:
+        connection.execute(sa.update(database.models).values(owner="neuro/anna", course="neuro"))
+    anna, ben, smith, jones = (
+        catalogue.seen_by(principal)
+        for principal in (
+            Principal("neuro/anna", "student", "neuro"),
+            Principal("neuro/ben", "student", "neuro"),
+            Principal("neuro/smith", "lecturer", "neuro"),
+            Principal("logic/jones", "lecturer", "logic"),
+        )
+    )
+    assert [model.id for model in ben.all()] == SHIPPED
+    assert [each.get("anna-s").owner for each in (anna, smith)] == ["neuro/anna"] * 2
+    for stranger in (ben, jones):
+        with pytest.raises(UnknownModel):
+            stranger.resolve(MEMORY, "anna-s")
+    with pytest.raises(NotAllowed):
+        anna.share("anna-s")
+    with pytest.raises(NotAllowed):
+        anna.set_default(MEMORY, "anna-s")
+    smith.share("anna-s")
+    assert ben.get("anna-s").owner is None
+    for student in (anna, ben):
+        with pytest.raises(SharedModel):
+            student.delete("anna-s")
+    with pytest.raises(NotAllowed):
+        jones.withdraw("anna-s")
+    smith.withdraw("anna-s")
+    with pytest.raises(UnknownModel):
+        ben.get("anna-s")
+    anna.delete("anna-s")
+
+
+def test_a_default_answers_everybody_whoever_trained_it(catalogue: Catalogue, engine: sa.Engine) -> None:
+    train(engine, "anna-s")
+    catalogue.set_default(MEMORY, "anna-s")
+    assert catalogue.seen_by(Principal("ben", "student")).resolve(MEMORY, None).id == "anna-s"
+    with pytest.raises(DefaultModel):
+        catalogue.withdraw("anna-s")

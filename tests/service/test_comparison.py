@@ -119,7 +119,7 @@ def test_fewer_than_two_or_more_than_sixteen_subjects_are_no_comparison(count: i
 
 
 def test_a_unit_at_several_steps_is_pictured_as_a_development(lab: Lab, engine: sa.Engine, digits: Digits) -> None:
-    lab._digits = digits
+    lab._shelf._digits = digits
     result = done(lab, {**FIRST, "step": 0}, {**FIRST, "step": 12})
     CompareResult.model_validate(result)
     assert [point["step"] for point in result["development"]] == [0, 12]

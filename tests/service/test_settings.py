@@ -146,3 +146,40 @@ def test_settings_cannot_be_changed_later(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_each_setting_says_what_it_is_for() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+PORTAL = {
+    "PORTAL_JWKS": "https://portal.example/jwks",
+    "PORTAL_ISSUER": "https://portal.example",
+    "PORTAL_AUDIENCE": "lab",
+}
+
+
+def test_a_portal_s_words_for_roles_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = settings(monkeypatch, **PORTAL, PORTAL_ROLES="http://x?a=b#Teacher=lecturer, Dean=admin,")
+    assert listed.portal_roles == {"http://x?a=b#Teacher": "lecturer", "Dean": "admin"}
+
+
+@pytest.mark.parametrize("missing", PORTAL)
+def test_a_portal_is_told_with_keys_issuer_and_audience_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    with pytest.raises(InvalidSettings, match="belong together"):
+        settings(monkeypatch, **{name: value for name, value in PORTAL.items() if name != missing})
+
+
+@pytest.mark.parametrize("source", ["/etc/jwks.json", "http://127.0.0.1:9/jwks", "http://[::1]:9/jwks"])
+def test_a_portal_s_keys_may_lie_here(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    assert settings(monkeypatch, **{**PORTAL, "PORTAL_JWKS": source}).portal_jwks == source
+
+
+@pytest.mark.parametrize("source", ["http://portal.example/jwks", "ftp://127.0.0.1/jwks", "file:///etc/jwks.json"])
+def test_a_portal_s_keys_do_not_travel_in_the_clear(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    with pytest.raises(InvalidSettings, match=f"^{PREFIX}PORTAL_JWKS: "):
+        settings(monkeypatch, **{**PORTAL, "PORTAL_JWKS": source})
+
+
+@pytest.mark.parametrize("roles", ["Teacher", "Teacher=teacher", "Prometheus=monitor"])
+def test_a_role_that_we_do_not_know_is_refused(monkeypatch: pytest.MonkeyPatch, roles: str) -> None:
+    with pytest.raises(InvalidSettings, match=f"^{PREFIX}PORTAL_ROLES: "):
+        settings(monkeypatch, **PORTAL, PORTAL_ROLES=roles)

@@ -21,7 +21,9 @@ class Queue:
         self._owners: dict[str, str] = {}
 
     def send(self, principal: str, role: Role = "lecturer", models: int = 0, key: str | None = None) -> Job:
-        job = self.jobs.submit("lstm.train", {}, lambda: Settled({}, 1.0, models), Principal(principal, role), key)
+        job = self.jobs.seen_by(Principal(principal, role)).submit(
+            "lstm.train", {}, lambda: Settled({}, 1.0, models), key=key
+        )
         self._owners[job.id] = principal
         return job
 
