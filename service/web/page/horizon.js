@@ -24,13 +24,20 @@ export class HorizonCurves {
     this._chart = new Chart("Horizon", { x: "delay (ms)", y: MEASURES.r2, isLogX: true, height: 260 });
     this._verdicts = element("ul", { class: "roles" });
     this._behind = new Behind("The numbers behind the curves", () => this._chart.tables);
-    this._question = new Question(frame, { title: "Horizon", path: "/lstm/horizon", names: ["horizon"] }, (answered) => this._draw(answered));
+    this._question = new Question(frame, { title: "Horizon", path: "/lstm/horizon", names: ["horizon"] }, (answered) =>
+      this._draw(answered),
+    );
     this.element = element(
       "section",
       { class: "card stack" },
       element("h3", {}, "After which delay does it fail?"),
       element("fieldset", {}, element("legend", { class: "hint" }, "Networks"), this._boxes),
-      element("div", { class: "row" }, field("Measure", this._measure), element("label", { class: "check" }, this._isHeld, "With the gates held as chosen")),
+      element(
+        "div",
+        { class: "row" },
+        field("Measure", this._measure),
+        element("label", { class: "check" }, this._isHeld, "With the gates held as chosen"),
+      ),
       this._chart.element,
       this._verdicts,
       this._behind.element,
@@ -39,7 +46,11 @@ export class HorizonCurves {
 
   /** What the address says of it. */
   get parameters() {
-    return { compare: this._picked?.join("."), measure: this._measure.value, sweep: this._isHeld.checked ? "held" : null };
+    return {
+      compare: this._picked?.join("."),
+      measure: this._measure.value,
+      sweep: this._isHeld.checked ? "held" : null,
+    };
   }
 
   show(parameters) {
@@ -51,7 +62,8 @@ export class HorizonCurves {
   /** Sweeps the chosen networks, where that is not what is shown already. */
   look(model, clamps, seed) {
     const isOwn = (each) => each.id === model || (!model && each.is_default);
-    const isChosen = (each) => (this._picked ? this._picked.includes(each.id) : each.origin === "shipped" || isOwn(each));
+    const isChosen = (each) =>
+      this._picked ? this._picked.includes(each.id) : each.origin === "shipped" || isOwn(each);
     const chosen = this._models.filter(isChosen).sort((one, other) => isOwn(other) - isOwn(one));
     const models = chosen.map(({ id }) => id).slice(0, MOST);
     this._list(models);
@@ -68,7 +80,12 @@ export class HorizonCurves {
   _list(chosen) {
     const boxes = this._models.map(({ id, card }) => {
       const checked = chosen.includes(id);
-      const box = element("input", { type: "checkbox", value: id, checked, disabled: !checked && chosen.length >= MOST });
+      const box = element("input", {
+        type: "checkbox",
+        value: id,
+        checked,
+        disabled: !checked && chosen.length >= MOST,
+      });
       return element("label", { class: "check" }, box, card.name ? `${card.name} (${id})` : id);
     });
     const focused = document.activeElement.value;
@@ -86,20 +103,33 @@ export class HorizonCurves {
     const measure = this._measure.value;
     const isR2 = measure === "r2";
     const isError = measure === "report_rmse";
-    const points = (curve, ...values) => curve.map((point) => [point.delay_ms, ...values.flatMap((value) => point[value]).map((value) => Math.max(-1, value))]);
+    const points = (curve, ...values) =>
+      curve.map((point) => [
+        point.delay_ms,
+        ...values.flatMap((value) => point[value]).map((value) => Math.max(-1, value)),
+      ]);
     const series = models.flatMap(({ model: { id }, curve }, place) => {
       const ink = place % INKS;
-      const interval = { name: `${id}, 95 % interval`, kind: "area", ink, points: points(curve, "r2_interval"), isUnnamed: true };
+      const interval = {
+        name: `${id}, 95 % interval`,
+        kind: "area",
+        ink,
+        points: points(curve, "r2_interval"),
+        isUnnamed: true,
+      };
       return [...(isR2 ? [interval] : []), { name: id, ink, points: points(curve, measure) }];
     });
-    if (isError) series.push({ name: "chance", ink: models.length % INKS, points: points(models[0].curve, "chance_rmse") });
+    if (isError)
+      series.push({ name: "chance", ink: models.length % INKS, points: points(models[0].curve, "chance_rmse") });
     this._chart.show(series, {
       axes: { y: isR2 ? `${MEASURES.r2}, cut off at −1` : MEASURES[measure] },
       yRange: isError ? [0] : [0, 1],
       rules: isR2 ? [criterion] : [],
       words: models.map(({ model, horizon_ms: horizon }) => `${model.id} up to ${horizon} ms`).join(", "),
     });
-    this._verdicts.replaceChildren(...models.map(({ model, verdict }) => element("li", {}, element("strong", {}, `${model.id}: `), verdict)));
+    this._verdicts.replaceChildren(
+      ...models.map(({ model, verdict }) => element("li", {}, element("strong", {}, `${model.id}: `), verdict)),
+    );
     this._behind.refresh();
   }
 }

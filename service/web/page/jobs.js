@@ -86,8 +86,9 @@ class JobsPanel {
 
   /** One list now and then, and one stream of events: that of the job whose turn it is. */
   async _look(signal) {
-    for (let stream = null; !signal.aborted; ) {
-      if (document.hidden) await new Promise((resolve) => addEventListener("visibilitychange", resolve, { once: true }));
+    for (let stream = null; !signal.aborted;) {
+      if (document.hidden)
+        await new Promise((resolve) => addEventListener("visibilitychange", resolve, { once: true }));
       await this._frame.attempt(() => this._read(signal));
       const jobs = Array.from(this._rows.values(), ({ job }) => job);
       const first = jobs.find(({ status }) => status === "running") ?? jobs.findLast(isUnfinished);
@@ -118,14 +119,22 @@ class JobsPanel {
   }
 
   async _read(signal) {
-    const call = { path: "/jobs", query: { status: this._status.value || null, kind: this._kind.value || null, limit: PAGE, cursor: this._cursor } };
+    const call = {
+      path: "/jobs",
+      query: { status: this._status.value || null, kind: this._kind.value || null, limit: PAGE, cursor: this._cursor },
+    };
     const answered = await answer(call, signal);
     const { jobs, next } = answered;
     const top = this._top && !jobs.some(({ id }) => id === this._top.id) ? [this._top] : [];
     const rows = [...top, ...jobs].map((job) => this._row(job));
     this._rows = new Map(rows.map((row) => [row.job.id, row]));
-    for (const gone of [...this._list.children].filter((each) => !rows.some((row) => row.element === each))) gone.remove();
-    rows.forEach((row, place) => this._list.children[place] === row.element || this._list.insertBefore(row.element, this._list.children[place] ?? null));
+    for (const gone of [...this._list.children].filter((each) => !rows.some((row) => row.element === each)))
+      gone.remove();
+    rows.forEach(
+      (row, place) =>
+        this._list.children[place] === row.element ||
+        this._list.insertBefore(row.element, this._list.children[place] ?? null),
+    );
     this._next = next;
     this._older.hidden = !next;
     this._newest.hidden = !this._cursor;
@@ -133,7 +142,13 @@ class JobsPanel {
   }
 
   _row(job) {
-    const row = this._rows.get(job.id) ?? new JobRow(this._frame, (id) => this._remember(id), () => this._forgotten(job.id));
+    const row =
+      this._rows.get(job.id) ??
+      new JobRow(
+        this._frame,
+        (id) => this._remember(id),
+        () => this._forgotten(job.id),
+      );
     row.show(job);
     return row;
   }
@@ -160,23 +175,33 @@ class JobRow {
       cancel: button("Cancel", () => frame.attempt(async () => this.show(await answer(this._call("POST", "/cancel"))))),
       open: button("Open", () => this.open().then(() => opened(this.job.id))),
       go: button("Show in its panel", () => frame.open(...HOMES[this.job.kind](this.job))),
-      forget: sureButton("Forget…", "Forget for good?", () => frame.attempt(async () => {
+      forget: sureButton("Forget…", "Forget for good?", () =>
+        frame.attempt(async () => {
           await answer({ method: "DELETE", path: `/jobs/${this.job.id}` });
           await gone();
-        })),
+        }),
+      ),
     };
     this._acts = acts;
     this._buttons = element("div", { class: "row", role: "group" }, ...Object.values(acts));
     this._title = element("strong", {});
     this._told = element("small", {});
-    this.element = element("li", {}, element("div", {}, this._title, " ", this._told, this._words, this._bar), this._buttons, this._pictures);
+    this.element = element(
+      "li",
+      {},
+      element("div", {}, this._title, " ", this._told, this._words, this._bar),
+      this._buttons,
+      this._pictures,
+    );
   }
 
   /** Says how the job stands now. */
   show(job) {
     this.job = job;
     const { kind, status, request, created_at: created } = job;
-    const told = TOLD.filter((key) => request[key] != null && typeof request[key] !== "object").map((key) => `${key} ${request[key]}`);
+    const told = TOLD.filter((key) => request[key] != null && typeof request[key] !== "object").map(
+      (key) => `${key} ${request[key]}`,
+    );
     this._title.textContent = KINDS[kind];
     this._told.textContent = [...told, new Date(created).toLocaleString()].join(" · ");
     this._buttons.setAttribute("aria-label", `${KINDS[kind]}, ${this._told.textContent}`);
@@ -197,9 +222,21 @@ class JobRow {
       const call = this._call("GET", "/result", {});
       const { renderings, ...result } = await answer(call);
       this._pictures.replaceChildren(
-        ...renderings.map(({ media_type: type, data, alt, title: words }) => element("figure", {}, element("img", { src: `data:${type};base64,${data}`, alt }), element("figcaption", {}, words))),
+        ...renderings.map(({ media_type: type, data, alt, title: words }) =>
+          element(
+            "figure",
+            {},
+            element("img", { src: `data:${type};base64,${data}`, alt }),
+            element("figcaption", {}, words),
+          ),
+        ),
       );
-      this._frame.offer({ title: "Result", call: this._call("GET", "/result"), answer: result, figures: { call, names: renderings.map((each) => each.name) } });
+      this._frame.offer({
+        title: "Result",
+        call: this._call("GET", "/result"),
+        answer: result,
+        figures: { call, names: renderings.map((each) => each.name) },
+      });
     });
   }
 
@@ -212,10 +249,20 @@ function isUnfinished({ status }) {
   return status === "queued" || status === "running";
 }
 
-function standing({ status, position, starts_in_seconds: start, progress, started_at: started, finished_at: finished, error }) {
+function standing({
+  status,
+  position,
+  starts_in_seconds: start,
+  progress,
+  started_at: started,
+  finished_at: finished,
+  error,
+}) {
   const about = (seconds, words) => (seconds ? `, ${words} ${number(Math.ceil(seconds))} s` : "");
-  if (status === "queued") return `number ${position ?? "?"} in the queue${about(start, "begins in about")}${about(progress.eta_seconds, "ends in about")}`;
-  if (status === "running") return `running: step ${progress.step}${progress.total ? ` of ${progress.total}` : ""}${about(progress.eta_seconds, "ends in about")}`;
+  if (status === "queued")
+    return `number ${position ?? "?"} in the queue${about(start, "begins in about")}${about(progress.eta_seconds, "ends in about")}`;
+  if (status === "running")
+    return `running: step ${progress.step}${progress.total ? ` of ${progress.total}` : ""}${about(progress.eta_seconds, "ends in about")}`;
   if (status === "failed") return `failed: ${error?.detail ?? ""}`;
   return started ? `${status} after ${number((new Date(finished) - new Date(started)) / 1000)} s` : status;
 }

@@ -10,9 +10,21 @@ export class LesionTable {
   /** @param {(clamp: object) => void} hold Holds a gate in the trial. */
   constructor(frame, hold) {
     this._hold = hold;
-    this._question = new Question(frame, { title: "Lesions", path: "/lstm/lesions", names: ["lesions"] }, (answered) => this._show(answered));
-    this._content = element("div", { class: "scroll lesions", tabindex: 0, role: "region", "aria-label": "Lesions of the gates" });
-    this.element = element("section", { class: "card wide" }, element("h3", {}, "What is each gate for?"), this._content);
+    this._question = new Question(frame, { title: "Lesions", path: "/lstm/lesions", names: ["lesions"] }, (answered) =>
+      this._show(answered),
+    );
+    this._content = element("div", {
+      class: "scroll lesions",
+      tabindex: 0,
+      role: "region",
+      "aria-label": "Lesions of the gates",
+    });
+    this.element = element(
+      "section",
+      { class: "card wide" },
+      element("h3", {}, "What is each gate for?"),
+      this._content,
+    );
   }
 
   look(body) {
@@ -28,7 +40,10 @@ export class LesionTable {
 
   _cell(held, { gate, value, window, effect, r2 }) {
     const label = `${held} ${WINDOWS[window]}: ${effect}, R² ${score(r2)}. Hold it so`;
-    const cell = button(element("strong", {}, effect), () => this._hold({ gate, value, window }), { class: effect, "aria-label": label });
+    const cell = button(element("strong", {}, effect), () => this._hold({ gate, value, window }), {
+      class: effect,
+      "aria-label": label,
+    });
     cell.append(score(r2));
     return cell;
   }

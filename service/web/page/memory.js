@@ -14,8 +14,15 @@ export const title = "Memory";
 export const lead = "How long does a network remember a number, and which gate does what?";
 
 const TRIALS = 128;
-const DELAYS = [...Array(21).keys()].slice(1).concat(25, 30, 40, 50, 60, 80, 100, 150, 200, 300, 400, 500, 600, 700, 800, 900, 1000);
-const WINDOWS = [["always", "always"], ["encode", "at memorize"], ["delay", "in the delay"], ["report", "at report"]];
+const DELAYS = [...Array(21).keys()]
+  .slice(1)
+  .concat(25, 30, 40, 50, 60, 80, 100, 150, 200, 300, 400, 500, 600, 700, 800, 900, 1000);
+const WINDOWS = [
+  ["always", "always"],
+  ["encode", "at memorize"],
+  ["delay", "in the delay"],
+  ["report", "at report"],
+];
 const SCORES = [
   ["R² of the reports", "r2"],
   ["gain (slope)", "gain"],
@@ -32,21 +39,47 @@ class MemoryPanel {
   constructor(frame) {
     this._frame = frame;
     this._model = new ModelChoice("memory-lstm", () => this._settled());
-    this._delay = element("input", { id: freshId(), type: "range", min: 0, max: DELAYS.length - 1, input: () => this._slid(), change: () => this._settled() });
+    this._delay = element("input", {
+      id: freshId(),
+      type: "range",
+      min: 0,
+      max: DELAYS.length - 1,
+      input: () => this._slid(),
+      change: () => this._settled(),
+    });
     this._delayWords = element("output", {});
-    this._gates = GATES.map((gate) => new Holding(gate, () => this._changed(), () => this._settled()));
+    this._gates = GATES.map(
+      (gate) =>
+        new Holding(
+          gate,
+          () => this._changed(),
+          () => this._settled(),
+        ),
+    );
     this._release = button("Let go of all", () => this._hold([]));
     this._traces = new Traces((gate, value) => this._gates.find(({ key }) => key === gate).hold(value));
     this._traces.element.addEventListener("pointerup", () => this._settled());
     this._sentence = element("p", { class: "sentence" });
     this._scores = element("div", { class: "tables" });
     this._roles = element("ul", { class: "roles" });
-    this._behind = new Behind("The numbers behind the traces", () => [table("Each ms of the trial", this._traces.columns, this._traces.rows)]);
+    this._behind = new Behind("The numbers behind the traces", () => [
+      table("Each ms of the trial", this._traces.columns, this._traces.rows),
+    ]);
     this._lesions = new LesionTable(frame, (clamp) => this._hold([clamp]));
     this._horizon = new HorizonCurves(frame, () => this._settled());
-    this._training = new MemoryTraining(frame, (id) => this._open(id), () => this._remember());
+    this._training = new MemoryTraining(
+      frame,
+      (id) => this._open(id),
+      () => this._remember(),
+    );
     this._ask = latest(() => frame.attempt(() => this._answer()));
-    frame.body.append(this._controls(), this._trial(), this._training.element, this._horizon.element, this._lesions.element);
+    frame.body.append(
+      this._controls(),
+      this._trial(),
+      this._training.element,
+      this._horizon.element,
+      this._lesions.element,
+    );
     frame.attempt(() => this._refresh());
   }
 
@@ -66,9 +99,24 @@ class MemoryPanel {
       "div",
       { class: "card controls" },
       this._model.element,
-      element("div", { class: "field" }, element("label", { for: this._delay.id }, "Delay from memorize to report"), element("div", { class: "row slide" }, this._delay, this._delayWords)),
-      element("fieldset", { class: "stack" }, element("legend", {}, "Hold a gate"), ...this._gates.map((holding) => holding.element)),
-      element("div", { class: "row" }, this._release, button("Other trials", () => this._drawTrials())),
+      element(
+        "div",
+        { class: "field" },
+        element("label", { for: this._delay.id }, "Delay from memorize to report"),
+        element("div", { class: "row slide" }, this._delay, this._delayWords),
+      ),
+      element(
+        "fieldset",
+        { class: "stack" },
+        element("legend", {}, "Hold a gate"),
+        ...this._gates.map((holding) => holding.element),
+      ),
+      element(
+        "div",
+        { class: "row" },
+        this._release,
+        button("Other trials", () => this._drawTrials()),
+      ),
     );
   }
 
@@ -95,7 +143,13 @@ class MemoryPanel {
   }
 
   _call(clamps) {
-    const body = { delay: this._delayMs, batch_size: TRIALS, ...(clamps.length && { clamps }), ...this._modelIfAny, seed: this._seed };
+    const body = {
+      delay: this._delayMs,
+      batch_size: TRIALS,
+      ...(clamps.length && { clamps }),
+      ...this._modelIfAny,
+      seed: this._seed,
+    };
     return post("/lstm/gates", body);
   }
 
@@ -104,7 +158,12 @@ class MemoryPanel {
     const call = this._call(clamps);
     const [intact, held] = await Promise.all([this._intactNow(), clamps.length ? this._measured(call) : null]);
     this._draw(intact, held, clamps);
-    this._frame.offer({ title: "Trial", call, answer: held ?? intact, figures: { call: { ...call, query: {} }, names: ["gates", "aligned", "trial", "scatter"] } });
+    this._frame.offer({
+      title: "Trial",
+      call,
+      answer: held ?? intact,
+      figures: { call: { ...call, query: {} }, names: ["gates", "aligned", "trial", "scatter"] },
+    });
   }
 
   /** The same trials with nothing held; asked for anew only when they are others. */
@@ -122,8 +181,19 @@ class MemoryPanel {
   _draw(intact, held, clamps) {
     const { error } = held ?? intact;
     this._traces.show(held ?? intact, held && intact, clamps);
-    const rows = SCORES.map(([words, key, chance]) => [words, score(error[key]), ...(held ? [score(intact.error[key])] : []), chance ? score(error[chance]) : ""]);
-    this._scores.replaceChildren(table(`Over ${error.reports} reports`, ["score", ...(held ? ["held", "nothing held"] : ["network"]), "chance"], rows));
+    const rows = SCORES.map(([words, key, chance]) => [
+      words,
+      score(error[key]),
+      ...(held ? [score(intact.error[key])] : []),
+      chance ? score(error[chance]) : "",
+    ]);
+    this._scores.replaceChildren(
+      table(
+        `Over ${error.reports} reports`,
+        ["score", ...(held ? ["held", "nothing held"] : ["network"]), "chance"],
+        rows,
+      ),
+    );
     this._sentence.textContent = held ? broken(error, intact.error) : remembered(error, this._delayMs);
     this._roles.replaceChildren(...Object.values(intact.roles).map((words) => element("li", {}, words)));
     this._behind.refresh();
@@ -201,10 +271,24 @@ class Holding {
     this.key = key;
     this._changed = changed;
     this._is = element("input", { type: "checkbox", change: settled });
-    this._value = element("input", { type: "range", min: 0, max: 1, step: 0.01, "aria-label": `${title} held at`, input: () => this.hold(this._value.value), change: settled });
+    this._value = element("input", {
+      type: "range",
+      min: 0,
+      max: 1,
+      step: 0.01,
+      "aria-label": `${title} held at`,
+      input: () => this.hold(this._value.value),
+      change: settled,
+    });
     this._words = element("output", {});
     this._window = select(WINDOWS, settled, { "aria-label": `When the ${title.toLowerCase()} is held` });
-    this.element = element("div", { class: "holding" }, element("label", { class: "check" }, this._is, title), this._window, element("div", { class: "row slide" }, this._value, this._words));
+    this.element = element(
+      "div",
+      { class: "holding" },
+      element("label", { class: "check" }, this._is, title),
+      this._window,
+      element("div", { class: "row slide" }, this._value, this._words),
+    );
   }
 
   get clamp() {

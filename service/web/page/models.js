@@ -18,6 +18,9 @@ export class ModelList {
   async refresh() {
     const call = { path: "/models" };
     const answered = await answer(call);
+    const known = JSON.stringify(answered);
+    if (known === this._known) return; // nothing moves away under the pointer
+    this._known = known;
     this._list.replaceChildren(...answered.models.map((model) => this._entry(model)));
     this._frame.offer({ title: "Models", call, answer: answered });
   }
@@ -28,15 +31,34 @@ export class ModelList {
     return element(
       "li",
       {},
-      element("div", {}, element("strong", {}, card.name ?? id), " ", element("small", {}, [card.name && id, origin, isDefault && "the default"].filter(Boolean).join(" · ")), element("p", {}, scored(card.scores))),
+      element(
+        "div",
+        {},
+        element("strong", {}, card.name ?? id),
+        " ",
+        element("small", {}, [card.name && id, origin, isDefault && "the default"].filter(Boolean).join(" · ")),
+        element("p", {}, scored(card.scores)),
+      ),
       element(
         "div",
         { class: "row", role: "group", "aria-label": id },
-        ...Object.entries(PANELS[family]).map(([panel, words]) => button(`Use in ${words}`, () => this._frame.open(panel, { model: id }))),
-        isDefault ? null : button("Make default", () => this._change({ method: "PUT", path: `/models/${family}/default`, body: { model: id } })),
-        button("Weights", () => this._frame.attempt(async () => save(await file({ path: `${path}/weights` }), `${id}.safetensors`)), { "aria-label": `Download the weights of ${id}` }),
+        ...Object.entries(PANELS[family]).map(([panel, words]) =>
+          button(`Use in ${words}`, () => this._frame.open(panel, { model: id })),
+        ),
+        isDefault
+          ? null
+          : button("Make default", () =>
+              this._change({ method: "PUT", path: `/models/${family}/default`, body: { model: id } }),
+            ),
+        button(
+          "Weights",
+          () => this._frame.attempt(async () => save(await file({ path: `${path}/weights` }), `${id}.safetensors`)),
+          { "aria-label": `Download the weights of ${id}` },
+        ),
         job ? button("Its training", () => this._frame.open("jobs", { job })) : null,
-        origin === "trained" ? sureButton("Delete…", "Delete for good?", () => this._change({ method: "DELETE", path })) : null,
+        origin === "trained"
+          ? sureButton("Delete…", "Delete for good?", () => this._change({ method: "DELETE", path }))
+          : null,
       ),
       new Behind(`Card of ${id}`, () => [element("pre", {}, JSON.stringify(card, null, 1))]).element,
     );

@@ -31,13 +31,25 @@ export class Traces {
     this._hold = hold;
     this._time = null;
     this._svg = svg("svg", { "aria-hidden": "true", height: BOTTOM + 22 });
-    this._grips = GATES.map(({ title }) => element("span", { class: "grip", title: `Drag to hold the ${title.toLowerCase()}` }));
-    this._stage = element("div", { class: "stage", role: "slider", tabindex: 0, "aria-label": "Time in the trial", "aria-valuemin": 0 }, this._svg, ...this._grips);
+    this._grips = GATES.map(({ title }) =>
+      element("span", { class: "grip", title: `Drag to hold the ${title.toLowerCase()}` }),
+    );
+    this._stage = element(
+      "div",
+      { class: "stage", role: "slider", tabindex: 0, "aria-label": "Time in the trial", "aria-valuemin": 0 },
+      this._svg,
+      ...this._grips,
+    );
     this._title = element("strong", {});
     this.element = element(
       "figure",
       { class: "chart" },
-      element("figcaption", {}, this._title, element("span", { class: "hint" }, "M memorize, R report. Drag a gate's trace to hold the gate.")),
+      element(
+        "figcaption",
+        {},
+        this._title,
+        element("span", { class: "hint" }, "M memorize, R report. Drag a gate's trace to hold the gate."),
+      ),
       this._stage,
     );
     const listeners = {
@@ -62,16 +74,26 @@ export class Traces {
   show(answer, intact, clamps) {
     const unit = (intact ?? answer).reporting_unit;
     const units = answer.cell[0].length;
-    Object.assign(this, { _answer: answer, _clamps: clamps, _values: valuesOf(answer, unit), _intact: intact && valuesOf(intact, unit) });
+    Object.assign(this, {
+      _answer: answer,
+      _clamps: clamps,
+      _values: valuesOf(answer, unit),
+      _intact: intact && valuesOf(intact, unit),
+    });
     this._last = answer.time_ms.length - 1;
-    this._title.textContent = units === 1 ? "Inside the network" : `Inside the network: unit ${unit} of ${units}, which reports`;
+    this._title.textContent =
+      units === 1 ? "Inside the network" : `Inside the network: unit ${unit} of ${units}, which reports`;
     this._stage.setAttribute("aria-valuemax", this._last);
     this._look(this._time === null ? null : Math.min(this._time, this._last));
   }
 
   /** All values, a row each ms. */
   get rows() {
-    return this._answer.time_ms.map((time) => [time, ...ROWS.map(({ key }) => number(this._values[key][time])), number(this._answer.target[time])]);
+    return this._answer.time_ms.map((time) => [
+      time,
+      ...ROWS.map(({ key }) => number(this._values[key][time])),
+      number(this._answer.target[time]),
+    ]);
   }
 
   get columns() {
@@ -106,7 +128,16 @@ export class Traces {
   }
 
   _key(event) {
-    const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 10, PageDown: -10, Home: -Infinity, End: Infinity };
+    const steps = {
+      ArrowLeft: -1,
+      ArrowDown: -1,
+      ArrowRight: 1,
+      ArrowUp: 1,
+      PageUp: 10,
+      PageDown: -10,
+      Home: -Infinity,
+      End: Infinity,
+    };
     if (!this._values || !(event.key in steps)) return;
     event.preventDefault();
     this._look((this._time ?? 0) + steps[event.key]);
@@ -118,7 +149,10 @@ export class Traces {
     this._time = time === null ? null : Math.min(this._last, Math.max(0, time));
     const now = this._time ?? 0;
     this._stage.setAttribute("aria-valuenow", now);
-    this._stage.setAttribute("aria-valuetext", `${now} ms: ${ROWS.map(({ key, title }) => `${title.toLowerCase()} ${number(this._values[key][now])}`).join(", ")}`);
+    this._stage.setAttribute(
+      "aria-valuetext",
+      `${now} ms: ${ROWS.map(({ key, title }) => `${title.toLowerCase()} ${number(this._values[key][now])}`).join(", ")}`,
+    );
     this._draw();
   }
 
@@ -127,7 +161,12 @@ export class Traces {
     if (!width || !this._values) return;
     this._inner = width - LEFT - RIGHT;
     this._svg.setAttribute("viewBox", `0 0 ${width} ${BOTTOM + 22}`);
-    this._svg.replaceChildren(...this._events(), ...ROWS.flatMap((row) => this._row(row)), ...this._axis(), ...this._cursor());
+    this._svg.replaceChildren(
+      ...this._events(),
+      ...ROWS.flatMap((row) => this._row(row)),
+      ...this._axis(),
+      ...this._cursor(),
+    );
   }
 
   _x(time) {
@@ -146,7 +185,8 @@ export class Traces {
     const intact = this._intact?.[key];
     const [low, high] = range ?? reach(values, intact ?? []);
     const y = (value) => top + (1 - (value - low) / (high - low)) * height;
-    const line = (each) => each.map((value, time) => `${time ? "L" : "M"}${this._x(time).toFixed(1)} ${y(value).toFixed(1)}`).join("");
+    const line = (each) =>
+      each.map((value, time) => `${time ? "L" : "M"}${this._x(time).toFixed(1)} ${y(value).toFixed(1)}`).join("");
     const held = this._clamps.find(({ gate }) => isGate && gate === key);
     if (isGate) this._place(key, top, y(held?.value ?? values.at(-1)), held);
     return [
@@ -154,18 +194,30 @@ export class Traces {
         svg("path", { class: value === 0 ? "zero" : "rule", d: `M${LEFT} ${y(value)}H${LEFT + this._inner}` }),
         svg("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, number(value)),
       ]),
-      svg("text", { x: LEFT, y: top - 6, class: "title" }, title, held ? ` · held at ${number(held.value)}${WHEN[held.window]}` : ""),
+      svg(
+        "text",
+        { x: LEFT, y: top - 6, class: "title" },
+        title,
+        held ? ` · held at ${number(held.value)}${WHEN[held.window]}` : "",
+      ),
       ...(intact ? [svg("path", { class: "intact", d: line(intact) })] : []),
       svg("path", { class: `line ink-${held ? 1 : 0} ${key}`, d: line(values) }),
       ...(key === "stimulus" ? this._dots("memorize", "dot ink-0", values, y, 4) : []),
-      ...(key === "report" ? [...this._dots("report", "hollow", this._answer.target, y, 6), ...this._dots("report", "dot ink-0", values, y, 3.5)] : []),
+      ...(key === "report"
+        ? [
+            ...this._dots("report", "hollow", this._answer.target, y, 6),
+            ...this._dots("report", "dot ink-0", values, y, 3.5),
+          ]
+        : []),
     ];
   }
 
   /** The values at the events of a kind. */
   _dots(kind, style, values, y, r) {
     const events = this._answer.events.filter((event) => event.kind === kind);
-    return events.map(({ time_ms: time }) => svg("circle", { class: style, cx: this._x(time), cy: y(values[time]), r }));
+    return events.map(({ time_ms: time }) =>
+      svg("circle", { class: style, cx: this._x(time), cy: y(values[time]), r }),
+    );
   }
 
   _place(gate, top, y, held) {
@@ -196,7 +248,14 @@ export class Traces {
 
 function valuesOf({ inputs, gates, cell, predicted }, unit) {
   const of = (values) => values.map((units) => units[unit]);
-  return { stimulus: inputs.map(([stimulus]) => stimulus), input: of(gates.input), forget: of(gates.forget), output: of(gates.output), cell: of(cell), report: predicted };
+  return {
+    stimulus: inputs.map(([stimulus]) => stimulus),
+    input: of(gates.input),
+    forget: of(gates.forget),
+    output: of(gates.output),
+    cell: of(cell),
+    report: predicted,
+  };
 }
 
 function reach(...all) {

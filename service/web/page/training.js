@@ -23,8 +23,16 @@ export class MemoryTraining {
     Object.assign(this, { _frame: frame, _open: open, _changed: changed, jobId: null });
     this._networks = element("input", { type: "number", min: 1, max: 64, value: 4, inputmode: "numeric" });
     this._name = element("input", { maxlength: 80, autocomplete: "off", placeholder: "my memory" });
-    this._loss = select([["all", "at every ms"], ["report", "at reports only"]], () => {});
-    this._more = Object.fromEntries(MORE.map(([key, , usual]) => [key, element("input", { type: "number", step: "any", placeholder: usual })]));
+    this._loss = select(
+      [
+        ["all", "at every ms"],
+        ["report", "at reports only"],
+      ],
+      () => {},
+    );
+    this._more = Object.fromEntries(
+      MORE.map(([key, , usual]) => [key, element("input", { type: "number", step: "any", placeholder: usual })]),
+    );
     this._start = element("button", { class: "first" }, "Train");
     this._run = new JobRun(frame, (isRunning) => (this._start.disabled = isRunning));
     this._chart = new Chart("Loss", { x: "step", y: "mean squared error (log scale)", isLogY: true, height: 220 });
@@ -36,7 +44,17 @@ export class MemoryTraining {
       { class: "card stack", novalidate: true, submit: (event) => this._submit(event) },
       element("h3", {}, "Train networks of your own"),
       element("div", { class: "row" }, field("Side by side", this._networks), field("Name", this._name), this._start),
-      element("details", {}, element("summary", {}, "More"), element("div", { class: "more" }, ...MORE.map(([key, label]) => field(label, this._more[key])), field("Loss counts", this._loss))),
+      element(
+        "details",
+        {},
+        element("summary", {}, "More"),
+        element(
+          "div",
+          { class: "more" },
+          ...MORE.map(([key, label]) => field(label, this._more[key])),
+          field("Loss counts", this._loss),
+        ),
+      ),
       this._run.element,
       this._results,
     );
@@ -57,7 +75,9 @@ export class MemoryTraining {
   }
 
   _call() {
-    const more = Object.entries(this._more).filter(([, input]) => input.value !== "").map(([key, input]) => [key, Number(input.value)]);
+    const more = Object.entries(this._more)
+      .filter(([, input]) => input.value !== "")
+      .map(([key, input]) => [key, Number(input.value)]);
     const body = {
       networks: Number(this._networks.value),
       keep: "all",
@@ -84,7 +104,10 @@ export class MemoryTraining {
   _progress({ step, metrics: { loss, chance_loss: chance, solved } }, points) {
     if (loss == null) return;
     points.push([step, loss]);
-    this._chart.show([{ name: "the lowest loss", points }], { rules: [chance], words: `${number(loss)} after ${step} steps` });
+    this._chart.show([{ name: "the lowest loss", points }], {
+      rules: [chance],
+      words: `${number(loss)} after ${step} steps`,
+    });
     this._verdict.textContent = `The lowest loss is ${number(loss)} after ${step} steps; whoever always answers 0 has ${number(chance)} (dashed). Solved: ${solved}.`;
   }
 
@@ -93,7 +116,12 @@ export class MemoryTraining {
     this._draw(result);
     this._changed();
     const call = { ...post("/lstm/train", { ...job.request, seed: result.seed }), headers: { Prefer: "wait=60" } };
-    this._frame.offer({ title: "Training", call, answer: result, figures: { call: { path: `/jobs/${job.id}/result` }, names: ["curve", "networks"] } });
+    this._frame.offer({
+      title: "Training",
+      call,
+      answer: result,
+      figures: { call: { path: `/jobs/${job.id}/result` }, names: ["curve", "networks"] },
+    });
   }
 
   _draw({ history, networks, best, chance_loss: chance, target_loss: target, verdict }) {
@@ -113,6 +141,12 @@ export class MemoryTraining {
       `${horizon} ms${place === best ? ", the longest" : ""}`,
       model ? button("Show", () => this._open(model), { "aria-label": `Show the network of seed ${seed}` }) : "",
     ]);
-    this._table.replaceChildren(table("The trained networks", ["seed", "loss", "solved after", "input gate in the delay", "horizon", "in the trial"], rows));
+    this._table.replaceChildren(
+      table(
+        "The trained networks",
+        ["seed", "loss", "solved after", "input gate in the delay", "horizon", "in the trial"],
+        rows,
+      ),
+    );
   }
 }
