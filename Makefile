@@ -30,7 +30,7 @@ format: $(VENV)/development  ## brings the code into the one format
 
 FUZZ ?= 2000
 fuzz: $(VENV)/development  ## new random input for every way in, much more than in make test (FUZZ=100000: all night)
-	@FUZZ_EXAMPLES=$(FUZZ) $(BIN)/python -m pytest tests/fuzz
+	@FUZZ_EXAMPLES=$(FUZZ) $(BIN)/python -m pytest tests/fuzz tests/contract/test_schema.py
 
 audit: $(VENV)/development  ## what is known against our packages, and what looks unsafe in our code
 	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive models service benchmarks

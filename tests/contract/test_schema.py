@@ -1,0 +1,38 @@
+"""schemathesis over the whole OpenAPI document of a running service: each operation alone, then one after the other."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from models.digits import Digits
+from tests.service_process import ROOT, serving
+
+CONFIGURATION = ROOT / "tests" / "contract" / "schemathesis.toml"
+ASKED = int(os.environ.get("FUZZ_EXAMPLES", "0"))
+EXAMPLES = max(4, ASKED // 20)
+PHASES = "examples,coverage,fuzzing,stateful" if ASKED else "examples,fuzzing,stateful"
+"""What covers each schema value by value takes minutes: that is for `make fuzz`."""
+
+
+def test_every_operation_does_what_the_document_says_alone_and_after_others(digits: Digits, tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(CONFIGURATION), "run"]
+    with serving(tmp_path, environment={"PATCHCLAMP_QUEUED_JOBS": "0"}) as service:
+        done = subprocess.run(
+            [
+                *command,
+                f"{service.url}/openapi.json",
+                "--no-color",
+                f"--phases={PHASES}",
+                f"--max-examples={EXAMPLES}",
+            ],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Stateful (disabled)" not in done.stdout
+        log = service.log.read_text()
+    assert "Traceback" not in log
+    assert "started again" not in log
