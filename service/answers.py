@@ -16,7 +16,7 @@ PNG = "image/png"
 KEPT_SECONDS = 86_400  # a newer build may draw better pictures
 NEVER_ASKED_AGAIN = f"max-age={KEPT_SECONDS}"
 ASKED_AGAIN = "no-cache"
-ACCESS_TOKEN = "access_token"
+ACCESS_TOKEN = "access_token"  # nosec B105: the parameter's name, no token
 # Other sites may show our pictures; a redirect to one and a 304 have to say so, too.
 FOR_OTHER_SITES = {"Cross-Origin-Resource-Policy": "cross-origin"}
 

@@ -33,7 +33,7 @@ class Student:
     ) -> None:
         self._client = client
         self._ledger = ledger
-        self._chance = random.Random(seed)
+        self._chance = random.Random(seed)  # nosec B311: a student's whims are no secret
         self._thinking_seconds = thinking_seconds
 
     async def study(self, until: float) -> None:
