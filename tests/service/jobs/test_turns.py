@@ -23,6 +23,13 @@ def test_fifty_jobs_of_one_hold_up_nobody_s_first(queue: Queue) -> None:
     assert queue.do(2) == "ba"
 
 
+def test_a_newcomer_has_no_turns_to_make_up_for(queue: Queue) -> None:
+    queue.submit("a", 20)
+    assert queue.do(5) == "aaaaa"
+    queue.submit("b", 3)
+    assert queue.do(6) == "bababa"
+
+
 def test_principals_take_turns_whatever_order_their_jobs_came_in(queue: Queue) -> None:
     for principal, jobs in (("a", 4), ("b", 1), ("c", 3)):
         queue.submit(principal, jobs)
