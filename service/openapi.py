@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 from service.bodies import JSON, MULTIPART, PICTURES
 from service.schemas.common import PictureImage, ProblemDocument, Schema
 
-ADDRESS_TOKEN = "address_token"
+ADDRESS_TOKEN = "address_token"  # nosec B105: the name of a security scheme, no secret
 REF = "#/components/schemas/{model}"
 DESCRIPTION = """\
 Patch-clamp recording for neural networks: train a small CNN on handwritten digits and record every layer, find the
