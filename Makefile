@@ -13,8 +13,12 @@ ARTIFACTS := digit-net digit-net-best memory-lstm memory-lstm-open memory-lstm-l
 serve: $(VENV)/runtime  ## the service with its worker on 127.0.0.1:8000
 	@$(BIN)/patchclamp serve
 
+# First what only computes, on two cores; then what starts services and looks at its watch, one after the other.
+COMPUTING := tests/models tests/fuzz
+
 test: $(VENV)/development  ## all tests; says which it leaves out and why
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(COMPUTING)
+	@$(BIN)/python -m pytest $(COMPUTING:%=--ignore=%)
 
 chaos: $(VENV)/development  ## two APIs, two workers, 60 kills, on both databases; some ten minutes (SEED=7 repeats a plan)
 	@$(BIN)/python -m tests.faults.chaos $(if $(SEED),--seed $(SEED))

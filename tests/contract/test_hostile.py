@@ -524,7 +524,7 @@ ADDRESSES = [
     got("a cursor of digits beyond the last", {422}, "/digits?cursor=60001"),
     got("a cursor of digits of a word", {422}, f"/digits?cursor={MARKER}"),
     got("an unknown rendering switch", {422}, f"/digits?renderings={MARKER}"),
-    Hostile("GET where POST is taken", {405}, PREDICT, "GET"),
+    Hostile("GET where POST is taken", {405}, "/cnn/train", "GET"),
     Hostile("POST where GET is taken", {405}, "/models"),
     Hostile("PATCH of a model", {405}, f"/models/{MARKER}", "PATCH"),
     Hostile("TRACE", {405}, TASK, "TRACE"),

@@ -4,18 +4,22 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from PIL import Image
 
 from models.digits import Digits
 from service.settings import Settings
 from tests.conftest import leave_out
 from tests.contract.conftest import PORTAL
-from tests.service_process import ROOT, Service
+from tests.portal import AUDIENCE, ISSUER, public
+from tests.service_process import ROOT, Service, await_ready, serving
 
 PAGE = (ROOT / "docs" / "portal.md").read_text("utf-8")
 WRITTEN = "http://127.0.0.1:8000"
@@ -85,6 +89,28 @@ def test_the_page_s_script_works(portal_service: Service) -> None:
     picture = httpx.get(re.fullmatch(r'<img src="(.*)">', shown)[1], headers={"Accept": "*/*"})  # type: ignore[index]
     assert picture.headers["content-type"] == "image/png"
     assert picture.headers["cache-control"] == "max-age=86400"
+
+
+def test_the_page_s_token_opens_a_picture(tmp_path: Path) -> None:
+    key = generate_private_key(SECP256R1())
+    unencrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "portal-key.pem").write_bytes(unencrypted)
+    (tmp_path / "jwks.json").write_text(json.dumps({"keys": [public("2026", key)]}))
+    environment = {
+        "PATCHCLAMP_PORTAL_JWKS": str(tmp_path / "jwks.json"),
+        "PATCHCLAMP_PORTAL_ISSUER": ISSUER,
+        "PATCHCLAMP_PORTAL_AUDIENCE": AUDIENCE,
+    }
+    with serving(tmp_path, "api", environment=environment, is_awaited=False) as api:
+        await_ready(api, "/livez")
+        (script,) = blocks("python")
+        command = [sys.executable, "-c", script.replace(WRITTEN, api.url)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+        address = done.stdout.removeprefix('<img src="').removesuffix('">\n')
+        picture = httpx.get(address, headers={"Accept": IMG})
+        assert picture.headers["content-type"] == "image/png"
+        assert picture.headers["cache-control"].startswith("private")
+        assert httpx.get(address.partition("&access_token")[0]).status_code == 401
 
 
 def test_every_setting_that_the_page_names_is_one() -> None:

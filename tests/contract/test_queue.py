@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-SEARCHES = [{"layer": "y", "unit": 3, "starts": 64, "steps": steps, "early_stop": False} for steps in (50, 100)]
+SEARCHES = [{"layer": "y", "unit": 3, "starts": 64, "steps": steps, "early_stop": False} for steps in (300, 600)]
 CLASS: list[tuple[str, dict[str, Any]]] = [
     ("/cnn/tune", SEARCHES[0]),
-    ("/lstm/train", {"networks": 2, "target_loss": 1e-9, "max_steps": 3000}),
+    ("/lstm/train", {"networks": 8, "target_loss": 1e-9, "max_steps": 10_000}),
     ("/cnn/tune", SEARCHES[1]),
 ]
 

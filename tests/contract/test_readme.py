@@ -1,7 +1,9 @@
 """The README's tour, line by line, against the running service."""
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -12,14 +14,12 @@ from models.digits import Digits
 from tests.service_process import ROOT, Service
 
 _BLOCKS = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_TOUR = "mkdir -p pictures"
 
 
-def tour() -> str:
-    """All shell lines of the README from the tour's first on."""
-    blocks = _BLOCKS.findall((ROOT / "README.md").read_text("utf-8"))
-    first = next(number for number, block in enumerate(blocks) if block.startswith(_TOUR))
-    return "".join(blocks[first:])
+def shell_lines(heading: str) -> str:
+    """All shell lines of the README under this heading."""
+    _, _, section = (ROOT / "README.md").read_text("utf-8").partition(f"\n## {heading}\n")
+    return "".join(_BLOCKS.findall(section.partition("\n## ")[0]))
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def toured(service: Service, digits: Digits, tmp_path_factory: pytest.TempPathFa
     """The folder in which the tour was run, and what it printed."""
     folder = tmp_path_factory.mktemp("tour")
     (folder / "docs").symlink_to(ROOT / "docs")
-    script = tour().replace("http://127.0.0.1:8000", service.url)
+    script = shell_lines("A tour with curl").replace("http://127.0.0.1:8000", service.url)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], cwd=folder, capture_output=True, text=True, timeout=300, check=False
     )
@@ -60,3 +60,14 @@ def test_the_tour_follows_training_to_its_end(toured: tuple[Path, str]) -> None:
 
 def test_the_tour_ends_with_a_refusal_in_words(toured: tuple[Path, str]) -> None:
     assert '"pointer":"/unit"' in toured[1]
+
+
+def test_the_keys_of_the_readme_are_made_listed_and_revoked(tmp_path: Path) -> None:
+    (tmp_path / "class-list.txt").write_text("anna\nbert\n")
+    lines = shell_lines("Who may do what").replace("revoke 3f9c02d1a7be", "revoke $(cut -d_ -f2 keys.tsv | head -1)")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {"PATH": path, "PATCHCLAMP_DATA": str(tmp_path)}
+    command = ["bash", "-euo", "pipefail", "-c", lines]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len((tmp_path / "keys.tsv").read_text().splitlines()) == 2

@@ -17,11 +17,13 @@ PHASES = "examples,coverage,fuzzing,stateful" if ASKED else "examples,fuzzing,st
 
 def test_every_operation_does_what_the_document_says_alone_and_after_others(digits: Digits, tmp_path: Path) -> None:
     command = [str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(CONFIGURATION), "run"]
+    key = made_key(tmp_path)
     with serving(tmp_path, environment={"PATCHCLAMP_QUEUED_JOBS": "0"}) as service:
         done = subprocess.run(
             [
                 *command,
                 f"{service.url}/openapi.json",
+                f"--header=Authorization: Bearer {key}",
                 "--no-color",
                 f"--phases={PHASES}",
                 f"--max-examples={EXAMPLES}",
@@ -36,3 +38,11 @@ def test_every_operation_does_what_the_document_says_alone_and_after_others(digi
         log = service.log.read_text()
     assert "Traceback" not in log
     assert "started again" not in log
+
+
+def made_key(data: Path) -> str:
+    """An admin's key; from now on nobody comes in without one."""
+    command = [sys.executable, "-m", "service.cli", "keys", "make", "tester", "--role", "admin"]
+    environment = {**os.environ, "PATCHCLAMP_DATA": str(data)}
+    made = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    return made.stdout.split()[-1]

@@ -25,7 +25,7 @@ from service.settings import Settings
 from tests.postgresql import cluster
 from tests.service_process import ROOT, serving
 
-CHECKS = ["settings", "data folder", "disk", "database", "models", "digits", "kernels", "port", "worker"]
+CHECKS = ["settings", "data folder", "disk", "database", "keys", "models", "digits", "kernels", "port", "worker"]
 
 
 def settings(data: Path, **given: object) -> Settings:
