@@ -10,7 +10,7 @@ from tests.service_process import ROOT, serving
 
 CONFIGURATION = ROOT / "tests" / "contract" / "schemathesis.toml"
 ASKED = int(os.environ.get("FUZZ_EXAMPLES", "0"))
-EXAMPLES = max(4, ASKED // 20)
+EXAMPLES = max(1, ASKED // 20)
 PHASES = "examples,coverage,fuzzing,stateful" if ASKED else "examples,fuzzing,stateful"
 """What covers each schema value by value takes minutes: that is for `make fuzz`."""
 

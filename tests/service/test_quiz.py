@@ -33,7 +33,14 @@ def finished(lab: Lab, **fields: Any) -> Job:
 
 def job(request: Mapping[str, Any], result: Mapping[str, Any] | None, **fields: Any) -> Job:
     now = datetime.now(UTC)
-    usual: dict[str, Any] = {"kind": "cnn.quiz", "status": Status.SUCCEEDED, "position": None, "error": None, "starts_in_seconds": None, "owner": "anonymous"}
+    usual: dict[str, Any] = {
+        "kind": "cnn.quiz",
+        "status": Status.SUCCEEDED,
+        "position": None,
+        "error": None,
+        "starts_in_seconds": None,
+        "owner": "anonymous",
+    }
     times = {"created_at": now, "started_at": now, "finished_at": now}
     return Job(id="id", **times, progress={}, request=request, result=result, attempts=1, **{**usual, **fields})
 
