@@ -1,11 +1,14 @@
 """What a queued job is told about its turn, held against what then happens."""
 
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import httpx
 import pytest
+
+from tests.service_process import serving
 
 SEARCHES = [{"layer": "y", "unit": 3, "starts": 64, "steps": steps, "early_stop": False} for steps in (300, 600)]
 CLASS: list[tuple[str, dict[str, Any]]] = [
@@ -23,6 +26,13 @@ def queue_of(client: httpx.Client, ids: list[str]) -> list[dict[str, Any]]:
     """The jobs that are still queued, with the moment at which they were looked at."""
     jobs = [{**client.get(f"/jobs/{job}?renderings=none").json(), "seen_at": time.time()} for job in ids]
     return [job for job in jobs if job["status"] == "queued"]
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Before a service of this class alone: what others' jobs took would be foretold of these."""
+    with serving(tmp_path_factory.mktemp("queue")) as service, service.client() as client:
+        yield client
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from models.digits import Digits
-from tests.service_process import ROOT, Service
+from tests.service_process import ROOT, Service, serving
 
 _BLOCKS = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -20,6 +21,13 @@ def shell_lines(heading: str) -> str:
     """All shell lines of the README under this heading."""
     _, _, section = (ROOT / "README.md").read_text("utf-8").partition(f"\n## {heading}\n")
     return "".join(_BLOCKS.findall(section.partition("\n## ")[0]))
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that does nothing else."""
+    with serving(tmp_path_factory.mktemp("readme")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ from models.digits import Digits
 from tests.postgresql import cluster
 from tests.service_process import Service, await_ready, serving
 
-DIGIT_TRAINING = ("/cnn/train", {"target_accuracy": 1.0, "max_steps": 2500, "seed": 11})
+DIGIT_TRAINING = ("/cnn/train", {"target_accuracy": 1.0, "max_steps": 1800, "seed": 11})
 MEMORY_TRAINING = (
     "/lstm/train",
-    {"target_loss": 1e-9, "max_steps": 20_000, "hidden_size": 8, "networks": 4, "seed": 11},
+    {"target_loss": 1e-9, "max_steps": 8_000, "hidden_size": 8, "networks": 4, "seed": 11},
 )
 
 
@@ -36,7 +36,7 @@ def test_a_restarted_worker_goes_on_where_it_was_killed(tmp_path: Path, digits: 
     with serving(tmp_path) as service, service.client() as client:
         undisturbed = result(client, submit(client, DIGIT_TRAINING))
         job = submit(client, DIGIT_TRAINING)
-        for step in (1000, 1800):
+        for step in (700, 1300):
             until(lambda step=step: progress(client, job) >= step)
             worker_of(service).kill()
         disturbed = result(client, job)

@@ -82,7 +82,7 @@ def test_claims_are_called_as_the_portal_calls_them(signer: Portal) -> None:
         ({"aud": "another-service"}, "not made for this service"),
         ({"iss": "https://other.example"}, "not made for this service"),
         ({"exp": int(time.time()) - 60}, "expired"),
-        ({"nbf": int(time.time()) + 600}, "not valid here"),
+        ({"nbf": int(time.time()) + 86_400}, "not valid here"),
         ({"without": "exp"}, "not valid here"),
         ({"without": "aud"}, "not valid here"),
         ({"without": "iss"}, "not valid here"),
