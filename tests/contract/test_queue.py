@@ -23,9 +23,11 @@ def seconds(time_of: str) -> float:
 
 
 def queue_of(client: httpx.Client, ids: list[str]) -> list[dict[str, Any]]:
-    """The jobs that are still queued, with the moment at which they were looked at."""
-    jobs = [{**client.get(f"/jobs/{job}?renderings=none").json(), "seen_at": time.time()} for job in ids]
-    return [job for job in jobs if job["status"] == "queued"]
+    """The jobs that are still queued at one moment, the next one first, with that moment."""
+    seen_at = time.time()
+    queued = client.get("/jobs?status=queued&limit=200").json()["jobs"]
+    told = [{**job, "seen_at": seen_at} for job in queued if job["id"] in ids]
+    return sorted(told, key=lambda job: job["position"])
 
 
 @pytest.fixture(scope="module")
