@@ -66,14 +66,9 @@ def parse(schema: type[T], body: bytes) -> T:
     try:
         parsed = schema.model_validate_json(body)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False)
-        if details[0]["type"] == "json_invalid":
+        if error.errors(include_url=False, include_context=False)[0]["type"] == "json_invalid":
             raise MalformedBody("The body is no JSON; check its brackets, quotes and encoding (UTF-8).") from None
-        given = from_json(body)
-        raise InvalidRequest(
-            "The request has fields to be mended; see errors.",
-            [_field_problem(schema, given, detail) for detail in details[:_MAX_ERRORS]],
-        ) from None
+        raise refusal(schema, from_json(body), error, "fields") from None
     if body.count(b":") != _fields(parsed):
         _refuse_doubles(body)
     return parsed
@@ -197,11 +192,7 @@ def _with_picture(schema: type[T], picture: bytes, request: Request) -> T:
     try:
         return schema.model_validate(given, strict=False)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False)[:_MAX_ERRORS]
-        raise InvalidRequest(
-            "The request has parameters to be mended; see errors.",
-            [_field_problem(schema, given, detail) for detail in details],
-        ) from None
+        raise refusal(schema, given, error, "parameters") from None
 
 
 def _media_type(request: Request) -> str:

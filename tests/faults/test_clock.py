@@ -1,6 +1,5 @@
 """A machine's wall clock jumps by an hour: nothing is lost, nobody is taken for dead, and no time runs backwards."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,20 +7,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from models.digits import Digits
 from tests.faults.asking import ended, progress, submit, until
-from tests.faults.chaos import undisturbed
 from tests.faults.undisturbed import LONG_TRAINING, Undisturbed
 from tests.postgresql import running_cluster
 from tests.service_process import await_ready, serving
 
 LEASE_SECONDS = 2
-
-
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory, digits: Digits) -> Iterator[Undisturbed]:
-    with undisturbed(tmp_path_factory.mktemp("undisturbed")) as results:
-        yield results
 
 
 @pytest.mark.parametrize("kind_of_database", ["sqlite", "postgresql"])

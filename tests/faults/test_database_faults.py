@@ -14,22 +14,14 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
-from models.digits import Digits
 from service import database, doctor
 from service.settings import Settings
 from tests.faults.asking import ended, is_refused, progress, submit, until
-from tests.faults.chaos import undisturbed
 from tests.faults.undisturbed import LONG_TRAINING, SHORT_TUNING, Undisturbed
 from tests.postgresql import running_cluster
 from tests.service_process import ROOT, await_ready, serving, settings_of
 
 LEASE_SECONDS = 2
-
-
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory, digits: Digits) -> Iterator[Undisturbed]:
-    with undisturbed(tmp_path_factory.mktemp("undisturbed")) as results:
-        yield results
 
 
 @pytest.mark.parametrize("kind_of_database", ["sqlite", "postgresql"])
