@@ -4,13 +4,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.errors import UnknownLayer
+
+if TYPE_CHECKING:
+    from models.kernels.digit_net import Weights
 
 PIXEL_MEAN, PIXEL_SD = 0.1307, 0.3081
 """Mean and standard deviation of MNIST's pixels, 0 to 1."""
@@ -80,6 +83,7 @@ class DigitNet(nn.Module):
         self.fc2 = nn.Linear(120, 84)
         self.fc3 = nn.Linear(84, 10)
         self._pooled_convolution = _pooled_convolution
+        self._copy: tuple[tuple[int, ...], Weights] | None = None
 
     @classmethod
     def initialised(cls, seed: int) -> "DigitNet":
@@ -126,6 +130,29 @@ class DigitNet(nn.Module):
         cascade = islice(self._cascade(images), deepest + 1)
         return {name: response for name, response in cascade if name in wanted}
 
+    def responses_one_by_one(self, images: Tensor, layers: Iterable[str] = tuple(LAYERS)) -> dict[str, Response]:
+        """As `responses`, with each image shown alone: its numbers are the same, bit for bit, in any company.
+
+        On a CPU they are computed by a compiled kernel, without gradients.
+
+        Args:
+            images: (image, row, column), 0 to 1.
+            layers: Names from `LAYERS`.
+
+        Raises:
+            UnknownLayer: The network has no such layer.
+        """
+        wanted = sorted(set(layers), key=_position)
+        if images.device.type != "cpu":
+            alone = [self.responses(image[None], wanted) for image in images]
+            return {
+                name: Response(*map(torch.cat, zip(*(each[name] for each in alone), strict=True))) for name in wanted
+            }
+        from models.kernels.digit_net import drives
+
+        found = drives(self._weights(), images.detach().numpy())
+        return {name: _answered(name, torch.from_numpy(found[_position(name)])) for name in wanted}
+
     def logits_after(self, layer: str, activity: Tensor) -> Tensor:
         """The logits (image, unit) that follow from one layer's activity (image, *layer shape), whatever made it.
 
@@ -135,6 +162,15 @@ class DigitNet(nn.Module):
         for name in list(LAYERS)[_position(layer) + 1 :]:
             activity = self._answer(name, activity).activity
         return activity
+
+    def _weights(self) -> "Weights":
+        """The weights as the kernel reads them, copied anew when they have changed."""
+        versions = tuple(0 if each.is_inference() else each._version for each in self.parameters())
+        if self._copy is None or self._copy[0] != versions:
+            from models.kernels.digit_net import Weights
+
+            self._copy = versions, Weights.of(self)
+        return self._copy[1]
 
     def _cascade(self, images: Tensor) -> Iterator[tuple[str, Response]]:
         below = ((images - PIXEL_MEAN) / PIXEL_SD).unsqueeze(1)
@@ -147,15 +183,16 @@ class DigitNet(nn.Module):
         """What a layer makes of the activity below it; below `l1` are the normalised pixels (image, 1, row, column)."""
         match layer:
             case "l1":
-                return _rectified(self._pooled_convolution(below, self.conv1.weight, self.conv1.bias))
+                drive = self._pooled_convolution(below, self.conv1.weight, self.conv1.bias)
             case "l2":
-                return _rectified(self._pooled_convolution(below, self.conv2.weight, self.conv2.bias))
+                drive = self._pooled_convolution(below, self.conv2.weight, self.conv2.bias)
             case "l3":
-                return _rectified(self.fc1(below.flatten(start_dim=1)))
+                drive = self.fc1(below.flatten(start_dim=1))
             case "l4":
-                return _rectified(self.fc2(below))
-        logits = self.fc3(below)
-        return Response(logits, logits)
+                drive = self.fc2(below)
+            case _:
+                drive = self.fc3(below)
+        return _answered(layer, drive)
 
 
 def _pooled_convolution(below: Tensor, kernels: Tensor, bias: Tensor | None) -> Tensor:
@@ -171,5 +208,6 @@ def _position(name: str) -> int:
     return list(LAYERS).index(layer(name).name)
 
 
-def _rectified(drive: Tensor) -> Response:
-    return Response(drive, drive.relu())
+def _answered(layer: str, drive: Tensor) -> Response:
+    """A layer's response of this drive; logits are handed on as they are."""
+    return Response(drive, drive if layer == "y" else drive.relu())

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from contextlib import nullcontext
 from threading import Lock
 from typing import Any, Literal
 
@@ -25,7 +26,9 @@ _WORKING_SIDE = 256
 _NOISE_REACH = 3.0
 _FAINTEST = 0.04
 _POINTER = "/image/data"
-_decoding = Lock()
+_one_at_a_time = Lock()  # of large pictures, whose pixels take tens of megabytes
+
+warnings.filterwarnings("ignore", module="PIL")  # what it thinks of strange pictures is of use to nobody here
 
 
 def read_picture(data: bytes) -> Image.Image:
@@ -37,20 +40,19 @@ def read_picture(data: bytes) -> Image.Image:
     """
     if len(data) > BYTES_AT_MOST:
         raise PictureTooLarge(f"The picture has {len(data)} bytes; send at most {BYTES_AT_MOST}.", _POINTER)
-    with _decoding, warnings.catch_warnings():  # one at a time: the list of warning filters is shared by all threads
-        warnings.simplefilter("ignore")
-        try:
-            with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:
-                _refuse_large(picture)
-                _refuse_many_scans(picture, data)
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:
+            _refuse_large(picture)
+            _refuse_many_scans(picture, data)
+            with _one_at_a_time if max(picture.size) > _WORKING_SIDE else nullcontext():
                 ImageOps.exif_transpose(picture, in_place=True)
                 return _grey(picture)
-        except (PictureTooLarge, InvalidPicture):
-            raise
-        except Image.DecompressionBombError as error:
-            raise PictureTooLarge(f"Send at most {SIDE_AT_MOST} pixels a side.", _POINTER) from error
-        except Exception as error:  # Pillow's decoders meet lying bytes with many kinds of exception
-            raise InvalidPicture("The bytes are no intact picture; send a PNG or JPEG file.", _POINTER) from error
+    except (PictureTooLarge, InvalidPicture):
+        raise
+    except Image.DecompressionBombError as error:
+        raise PictureTooLarge(f"Send at most {SIDE_AT_MOST} pixels a side.", _POINTER) from error
+    except Exception as error:  # Pillow's decoders meet lying bytes with many kinds of exception
+        raise InvalidPicture("The bytes are no intact picture; send a PNG or JPEG file.", _POINTER) from error
 
 
 def mnist_form(picture: Image.Image, preprocess: Preprocess = "mnist") -> Tensor:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from fastapi import Depends, Query, Request, Response
 
+from service.dependencies import made
 from service.errors import NotAcceptable, UnknownRendering
 from service.operations.answered import Answered
 from service.rendering.rendering import Rendering
@@ -47,6 +48,11 @@ class Reply:
         self._if_none_match = request.headers.get("if-none-match", "")
         self._is_private = "authorization" in request.headers or ACCESS_TOKEN in request.query_params
         self._build: str = request.app.state.build
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether a picture is wanted, which takes some milliseconds to draw."""
+        return self._with_renderings or self._media_type == PNG
 
     def answer(self, result: Mapping[str, Any], renderings: Sequence[Rendering]) -> Response:
         """The result as JSON, or one of its renderings as PNG."""
@@ -90,8 +96,8 @@ class JsonReply(Reply):
     offered = (JSON,)
 
 
-Replies = Annotated[Reply, Depends()]
-JsonReplies = Annotated[JsonReply, Depends()]
+Replies = Annotated[Reply, Depends(made(Reply))]
+JsonReplies = Annotated[JsonReply, Depends(made(JsonReply))]
 
 
 def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -9,12 +9,12 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
-from models import kernels
 from service import build, database, openapi, problems
 from service.access_log import AccessLog
 from service.admission import Admission, PrivateAnswers
 from service.bodies import MAX_BODY_BYTES
 from service.browsers import Guard, OtherOrigins
+from service.computing import Computing
 from service.heads import Heads
 from service.jobs.engine import Jobs
 from service.lab import Lab
@@ -23,7 +23,6 @@ from service.pace import Pace
 from service.routes import analyses, cnn, digits, docs, health, jobs, lstm, metrics, models, pages, physiology
 from service.routes.access import GUARDED
 from service.settings import Settings
-from service.warming import warm_in_background
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -70,7 +69,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.lab = Lab(settings, engine)
     app.state.jobs = Jobs(engine, settings)
     app.state.lab.catalogue.damaged()  # loads all the others, so that nobody's first request waits for it
-    warm_in_background(kernels.warm_recording)
+    app.state.computing = Computing()
     yield
     app.state.jobs.close()
     engine.dispose()

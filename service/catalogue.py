@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections import Counter as Tally
 from collections.abc import Callable, Mapping
 from copy import copy
@@ -25,6 +26,7 @@ from service.principals import ANYBODY, Principal
 log = logging.getLogger(__name__)
 
 Family = Literal["digit-net", "memory-lstm"]
+FRESH_SECONDS = 1.0
 
 BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], nn.Module]] = {
     DigitNet.FAMILY: lambda _: DigitNet(),
@@ -68,6 +70,7 @@ class Catalogue:
         self._artifacts = artifacts
         self._shipped, self._unreadable = _shipped(artifacts)
         self._network = lru_cache(maxsize=128)(self._build)
+        self._defaults = _Defaults(engine)
         self._principal = ANYBODY
 
     def seen_by(self, principal: Principal) -> "Catalogue":
@@ -119,6 +122,14 @@ class Catalogue:
             raise WrongFamily(f"This needs a {family} model; GET /models?family={family} lists them.", "/model")
         return model
 
+    def has_at_hand(self, family: str, model_id: str | None) -> bool:
+        """Whether this model, or the default, is found and its network had without a question to the database."""
+        if model_id is None:
+            if not self._defaults.are_fresh:
+                return False
+            model_id = self._defaults.now().get(family, family)
+        return model_id in self._shipped
+
     def network(self, model: Model) -> Any:
         """The network with its weights, in evaluation mode and without gradients; shared, so leave it as it is."""
         return self._network(model)
@@ -162,9 +173,7 @@ class Catalogue:
 
     def default(self, family: str) -> Model:
         """The model that answers when a request names none."""
-        query = sa.select(database.defaults.c.model_id).where(database.defaults.c.family == family)
-        with self._engine.connect() as connection:
-            chosen = connection.execute(query).scalar()
+        chosen = self._defaults.now().get(family)
         try:
             return self.get(chosen or family)
         except UnknownModel:
@@ -185,6 +194,7 @@ class Catalogue:
             connection.execute(sa.delete(table).where(table.c.family == family))
             connection.execute(sa.insert(table).values(family=family, model_id=model.id))
             connection.execute(_sharing(model.id, True))
+        self._defaults.forget()
         return self.get(model.id)
 
     def share(self, model_id: str) -> Model:
@@ -266,6 +276,34 @@ class Catalogue:
 
     def _is_published(self) -> sa.ColumnElement[bool]:
         return database.is_published(self._engine)
+
+
+class _Defaults:
+    """Which model was chosen as each family's default, read anew when that is a second old.
+
+    A choice is so known at once to the process that has taken it, and after a second to all others.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._known: Mapping[str, str] = {}
+        self._read_at = -FRESH_SECONDS
+
+    @property
+    def are_fresh(self) -> bool:
+        return time.monotonic() - self._read_at < FRESH_SECONDS
+
+    def now(self) -> Mapping[str, str]:
+        if not self.are_fresh:
+            began, table = time.monotonic(), database.defaults.c
+            with self._engine.connect() as connection:
+                chosen = connection.execute(sa.select(table.family, table.model_id))
+                self._known = {family: model_id for family, model_id in chosen}
+            self._read_at = began
+        return self._known
+
+    def forget(self) -> None:
+        self._read_at = -FRESH_SECONDS
 
 
 _DAMAGED: Mapping[str, str] = {

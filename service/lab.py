@@ -40,6 +40,11 @@ class Lab:
         """
         return self._shelf.digits()
 
+    @property
+    def has_digits_at_hand(self) -> bool:
+        """Whether MNIST is open already."""
+        return self._shelf.is_open
+
     def digits_if_any(self) -> Digits | None:
         """MNIST where there is one, for analyses that are only the richer for it."""
         try:
@@ -63,6 +68,10 @@ class _Shelf:
         self._digits: Digits | None = None
         self._refusal: tuple[str, float] | None = None
         self._opening = Lock()
+
+    @property
+    def is_open(self) -> bool:
+        return self._digits is not None
 
     def digits(self) -> Digits:
         with self._opening:

@@ -7,10 +7,24 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from service.answers import ACCESS_TOKEN
 from service.bodies import JSON, MULTIPART, PICTURES
 from service.schemas.common import PictureImage, ProblemDocument, Schema
 
-ADDRESS_TOKEN = "address_token"  # nosec B105: the name of a security scheme, no secret
+SECURITY = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key of this service, or a token that the portal has signed (JWT). Needed as soon as there is "
+        "a key.",
+    },
+    "address_token": {
+        "type": "apiKey",
+        "in": "query",
+        "name": ACCESS_TOKEN,
+        "description": "A token of the portal that is good for ten minutes at most, where a page cannot send headers.",
+    },
+}
 REF = "#/components/schemas/{model}"
 DESCRIPTION = """\
 Patch-clamp recording for neural networks: train a small CNN on handwritten digits and record every layer, find the
@@ -100,11 +114,13 @@ def install(app: FastAPI) -> None:
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
 
 
-def _keep_address_tokens_to_reading(document: dict[str, Any]) -> None:
+def _say_who_needs_a_key(document: dict[str, Any]) -> None:
+    """Whatever may answer 401 wants one of the schemes; a token in the address lets nobody do more than read."""
     for item in document["paths"].values():
         for method, operation in item.items():
-            if method not in ("get", "head") and "security" in operation:
-                operation["security"] = [each for each in operation["security"] if ADDRESS_TOKEN not in each]
+            if "401" in operation["responses"]:
+                operation["security"] = [{"bearer": []}, *([{"address_token": []}] if method == "get" else [])]
+    document["components"]["securitySchemes"] = SECURITY
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
@@ -119,6 +135,6 @@ def _document(app: FastAPI) -> dict[str, Any]:
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         document["components"]["schemas"] = dict(sorted(schemas.items()))
-        _keep_address_tokens_to_reading(document)
+        _say_who_needs_a_key(document)
         app.openapi_schema = document
     return app.openapi_schema

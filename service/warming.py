@@ -7,9 +7,11 @@ from collections.abc import Callable
 log = logging.getLogger(__name__)
 
 
-def warm_in_background(warm: Callable[[], None]) -> None:
-    """Calls `warm` in a thread of its own; where it cannot be done, whoever needs a kernel is told why."""
-    threading.Thread(target=_warm, args=(warm,), name="warming", daemon=True).start()
+def warm_in_background(warm: Callable[[], None]) -> threading.Thread:
+    """Calls `warm` in this thread of its own; where it cannot be done, whoever needs a kernel is told why."""
+    thread = threading.Thread(target=_warm, args=(warm,), name="warming", daemon=True)
+    thread.start()
+    return thread
 
 
 def _warm(warm: Callable[[], None]) -> None:

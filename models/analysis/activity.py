@@ -16,10 +16,15 @@ _TOP_UNITS = 10
 def predict(network: DigitNet, images: Tensor) -> list[dict[str, Any]]:
     """Label, probability of each digit and logits for images (image, row, column), ready for JSON.
 
-    Each image is shown alone: within a batch the last bits of the logits would depend on the company, and the
-    numbers of predict, activations and tune agree exactly. Probabilities are summed in double precision.
+    Each image is shown alone, so that the numbers of predict, activations and tune agree exactly. Probabilities are
+    summed in double precision.
     """
-    return [_prediction(network(image[None])[0]) for image in images]
+    logits = network.responses_one_by_one(images, ("y",))["y"].drive
+    rows = logits.tolist(), logits.double().softmax(dim=1).tolist(), logits.argmax(dim=1).tolist()
+    return [
+        {"label": label, "probability": probabilities[label], "probabilities": probabilities, "logits": logits}
+        for logits, probabilities, label in zip(*rows, strict=True)
+    ]
 
 
 def describe_layer(name: str, response: Response, *, drive: bool = False) -> dict[str, Any]:
@@ -80,17 +85,6 @@ def confusion(network: DigitNet, images: Tensor, labels: Tensor) -> Tensor:
     for batch, truth in _batches(network, images, labels):
         counts += torch.bincount(10 * truth + network(batch).argmax(dim=1), minlength=100).cpu()
     return counts.view(10, 10)
-
-
-def _prediction(logits: Tensor) -> dict[str, Any]:
-    probabilities = logits.double().softmax(dim=0)
-    label = int(logits.argmax())
-    return {
-        "label": label,
-        "probability": float(probabilities[label]),
-        "probabilities": probabilities.tolist(),
-        "logits": logits.tolist(),
-    }
 
 
 def _top_units(activity: Tensor) -> list[dict[str, Any]]:

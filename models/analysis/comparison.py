@@ -272,7 +272,8 @@ class Comparison:
 
     def _drive(self, number: int, image: Tensor) -> float:
         subject = self._subjects[number]
-        return float(self._units[number].read(self._networks[subject.moment].drive(image[None], subject.layer)))
+        responses = self._networks[subject.moment].responses_one_by_one(image[None], (subject.layer,))
+        return float(self._units[number].read(responses[subject.layer].drive))
 
     def _answers_to_digits(self) -> list["_Answers"] | None:
         """What each subject's unit and network answer to the test digits."""

@@ -152,7 +152,7 @@ def _unit_report(tuning: Tuning, number: int, found: Found, reference: _Referenc
 @torch.no_grad()
 def _shown(tuning: Tuning, unit: Unit, image: Tensor, when: str) -> dict[str, Any]:
     """What the unit and its layer answer to an image that is shown alone."""
-    response = tuning.network.responses(image[None], (tuning.layer.name,))[tuning.layer.name]
+    response = tuning.network.responses_one_by_one(image[None], (tuning.layer.name,))[tuning.layer.name]
     drive = float(unit.read(response.drive))
     return {
         f"drive_{when}": drive,

@@ -8,11 +8,12 @@ def warm() -> None:
     pooled_convolution.warm()
     image_gradient.warm()
     memory_lstm.warm()
-    warm_recording()
+    warm_recordings()
 
 
-def warm_recording() -> None:
-    """The one of them that short analyses use."""
-    from models.kernels import memory_recording
+def warm_recordings() -> None:
+    """Those of them that short analyses use."""
+    from models.kernels import digit_net, memory_recording
 
+    digit_net.warm()
     memory_recording.warm()

@@ -33,6 +33,8 @@ class Analysis(Generic[Asked]):
         answer: What the result is like, with its pictures.
         family: Whose models answer; None where no model does.
         run: The answer to a request.
+        is_brief: Whether the numbers of this answer take a millisecond or so, and nothing has to be waited for: then
+            it would take longer to hand the request to a thread.
     """
 
     path: str
@@ -40,6 +42,7 @@ class Analysis(Generic[Asked]):
     answer: type[BaseModel]
     family: str | None
     run: Callable[[Asked, Lab], Answered]
+    is_brief: Callable[[Asked, Lab], bool] = lambda _request, _lab: False
 
     def settle(self, request: Asked, lab: Lab) -> Settled[Asked]:
         """The request with a seed where it had none, and the models that it means now.

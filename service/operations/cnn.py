@@ -1,19 +1,18 @@
 """What the digit network makes of images."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import torch
 
 from models.analysis import activity
 from models.digit_net import LAYERS, DigitNet
 from service.lab import Lab
 from service.operations.analysis import Analysis
 from service.operations.answered import Answered
-from service.operations.images import Stimulus, batch, stimuli
+from service.operations.images import Stimulus, are_brief, batch, stimuli
 from service.rendering import cnn as figures
 from service.rendering.digits import input_image, input_sheet
 from service.schemas.cnn import ActivationsAnswer, ActivationsRequest, PredictAnswer, PredictRequest
+from service.schemas.common import ImageInput
 
 
 def predict(request: PredictRequest, lab: Lab) -> Answered:
@@ -38,8 +37,7 @@ def activations(request: ActivationsRequest, lab: Lab) -> Answered:
     network = lab.catalogue.network(model)
     (seen,) = stimuli([request.image], lab)
     names = [name for name in LAYERS if name in (request.layers or LAYERS)]
-    with torch.inference_mode():
-        responses = network.responses(batch([seen]), names)
+    responses = network.responses_one_by_one(batch([seen]), names)
     layers = [activity.describe_layer(name, responses[name], drive=request.drive) for name in names]
     (prediction,) = _predictions(network, [seen])
     pictures = [
@@ -71,5 +69,23 @@ def _unit(layer: Mapping[str, Any]) -> str:
     return "logit (a.u.)" if layer["name"] == "y" else "activity (a.u.)"
 
 
-PREDICT = Analysis("/cnn/predict", PredictRequest, PredictAnswer, DigitNet.FAMILY, predict)
-ACTIVATIONS = Analysis("/cnn/activations", ActivationsRequest, ActivationsAnswer, DigitNet.FAMILY, activations)
+def _is_brief(images: Sequence[ImageInput], model: str | None, lab: Lab) -> bool:
+    return lab.catalogue.has_at_hand(DigitNet.FAMILY, model) and are_brief(images, lab)
+
+
+PREDICT = Analysis(
+    "/cnn/predict",
+    PredictRequest,
+    PredictAnswer,
+    DigitNet.FAMILY,
+    predict,
+    is_brief=lambda request, lab: _is_brief(request.all_images, request.model, lab),
+)
+ACTIVATIONS = Analysis(
+    "/cnn/activations",
+    ActivationsRequest,
+    ActivationsAnswer,
+    DigitNet.FAMILY,
+    activations,
+    is_brief=lambda request, lab: _is_brief([request.image], request.model, lab),
+)

@@ -14,6 +14,8 @@ from models.mnist_form import mnist_form, read_picture, stimulus
 from service.lab import Lab
 from service.schemas.common import ImageInput, PictureImage, PixelsImage, SampleImage
 
+BRIEF_IMAGES = 4
+BRIEF_DATA = 4096  # characters of base64: a drawing, and nothing that unpacks to more than some milliseconds of work
 PIXELS_TOGETHER = 2**26  # four pictures of the largest size, or 256 of 512x512
 
 
@@ -43,6 +45,11 @@ def stimuli(images: Sequence[ImageInput], lab: Lab) -> list[Stimulus]:
                 error.pointer = error.pointer.replace("/image/", f"/images/{number}/", 1)
             raise
     return seen
+
+
+def are_brief(images: Sequence[ImageInput], lab: Lab) -> bool:
+    """Whether the stimuli are made in a millisecond or so: a few that need no file to be opened, no large picture."""
+    return len(images) <= BRIEF_IMAGES and all(_is_brief(image, lab) for image in images)
 
 
 def batch(stimuli: Sequence[Stimulus]) -> Tensor:
@@ -78,6 +85,15 @@ def _stimulus(image: ImageInput, lab: Lab, allowance: _Allowance) -> Stimulus:
             allowance.spend_on(picture)
             return Stimulus(mnist_form(picture, preprocess), None, "the picture in MNIST form")
     raise TypeError(f"no stimulus can be made of a {type(image).__name__}")
+
+
+def _is_brief(image: ImageInput, lab: Lab) -> bool:
+    match image:
+        case SampleImage():
+            return lab.has_digits_at_hand
+        case PictureImage(data=data):
+            return len(data) <= BRIEF_DATA
+    return True
 
 
 def _decoded(data: str) -> bytes:

@@ -3,54 +3,46 @@
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
-from fastapi.security import APIKeyQuery, HTTPAuthorizationCredentials, HTTPBearer
 
 from service.admission import Admission
 from service.answers import ACCESS_TOKEN
 from service.errors import NotAllowed
 from service.jobs.engine import Jobs
 from service.lab import Lab
-from service.openapi import ADDRESS_TOKEN
 from service.principals import ANYBODY, Principal
 
-_header = HTTPBearer(
-    scheme_name="bearer",
-    description="A key of this service, or a token that the portal has signed (JWT). Needed as soon as there is a key.",
-    auto_error=False,
-)
-_query = APIKeyQuery(
-    name=ACCESS_TOKEN,
-    scheme_name=ADDRESS_TOKEN,
-    description="A token of the portal that is good for ten minutes at most, where a page cannot send headers.",
-    auto_error=False,
-)
 
-
-async def _known(
-    request: Request,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_header)],
-    address_token: Annotated[str | None, Depends(_query)],
-) -> Principal:
+async def _known(request: Request) -> Principal:
     """Whoever asks, any role; what is answered to them is for them alone."""
     admission: Admission = request.app.state.admission
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     caller = await admission.caller(
-        None if credentials is None else credentials.credentials,
-        address_token if request.method in ("GET", "HEAD") else None,
+        credentials if scheme.lower() == "bearer" and credentials else None,
+        request.query_params.get(ACCESS_TOKEN) if request.method in ("GET", "HEAD") else None,
     )
     request.state.is_private = caller is not ANYBODY
     return caller
 
 
-async def _caller(known: Annotated[Principal, Depends(_known)]) -> Principal:
-    if known.role == "monitor":
+async def _admitted(request: Request) -> None:
+    """Lets in who may come in, and refuses one request too many.
+
+    One that may only repeat an accepted job is looked at first, as it is submitted.
+    """
+    caller = await _known(request)
+    if caller.role == "monitor":
         raise NotAllowed("A monitor's key reads GET /metrics and nothing else; use a key of your own.")
-    return known
+    refusal = request.app.state.pace.refusal(caller)
+    may_repeat = "idempotency-key" in request.headers and request.scope["route"].status_code == 202
+    if refusal is not None and not may_repeat:
+        raise refusal
+    request.state.caller, request.state.refusal = caller, refusal
 
 
-async def _monitor(known: Annotated[Principal, Depends(_known)]) -> Principal:
+async def _monitor(request: Request) -> None:
+    known = await _known(request)
     if known.role not in ("monitor", "admin"):
         raise NotAllowed("The service's numbers are for admins and monitors.")
-    return known
 
 
 async def _whole_lab(request: Request) -> Lab:
@@ -61,35 +53,23 @@ async def _whole_job_store(request: Request) -> Jobs:
     return request.app.state.jobs
 
 
-Caller = Annotated[Principal, Depends(_caller)]
-Monitor = Annotated[Principal, Depends(_monitor)]
+async def _lab(request: Request) -> Lab:
+    return request.app.state.lab.seen_by(request.state.caller)
 
 
-async def _paced(request: Request, caller: Caller) -> None:
-    """Refuses one request too many; one that may only repeat an accepted job is looked at first, as it is submitted."""
-    refusal = request.app.state.pace.refusal(caller)
-    may_repeat = "idempotency-key" in request.headers and request.scope["route"].status_code == 202
-    if refusal is not None and not may_repeat:
-        raise refusal
-    request.state.refusal = refusal
+async def _jobs(request: Request) -> Jobs:
+    return request.app.state.jobs.seen_by(request.state.caller)
 
 
 # For routes that answer everybody, with nothing that is anybody's.
 WholeLab = Annotated[Lab, Depends(_whole_lab)]
 WholeJobStore = Annotated[Jobs, Depends(_whole_job_store)]
 
-
-async def _lab(lab: WholeLab, caller: Caller) -> Lab:
-    return lab.seen_by(caller)
-
-
-async def _jobs(jobs: WholeJobStore, caller: Caller) -> Jobs:
-    return jobs.seen_by(caller)
-
-
-# Of this process, as the caller sees them: what is not theirs is not there.
+# Of this process, as whoever was admitted sees them: what is not theirs is not there.
 LabOfProcess = Annotated[Lab, Depends(_lab)]
 JobStore = Annotated[Jobs, Depends(_jobs)]
+
+FOR_MONITORS = Depends(_monitor)
 # PostgreSQL's text has no place for a zero byte.
 NO_ZERO_BYTE = r"^[^\x00]*$"
 Identity = Annotated[str, Path(max_length=80, pattern=NO_ZERO_BYTE)]
@@ -122,7 +102,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 # Of every operation that needs a key; 503: a token's portal cannot be asked.
-GUARDED: dict[str, Any] = {"dependencies": [Depends(_paced)], "responses": problems(401, 429, 503)}
+GUARDED: dict[str, Any] = {"dependencies": [Depends(_admitted)], "responses": problems(401, 429, 503)}
 
 
 def pictured(answer: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:

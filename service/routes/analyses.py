@@ -1,7 +1,7 @@
 """The analyses that are answered at once: asked with a body by POST, or by an address of their own with GET."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -9,6 +9,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from service import addresses
 from service.answers import ACCESS_TOKEN, ASKED_AGAIN, FOR_OTHER_SITES, NEVER_ASKED_AGAIN, Replies
 from service.catalogue import Model
+from service.computing import Computing
+from service.dependencies import made
 from service.errors import InvalidRequest, UnknownModel
 from service.openapi import parameters_of
 from service.operations import (
@@ -55,21 +57,30 @@ class _Answering:
     def __init__(self, request: Request, reply: Replies, lab: LabOfProcess) -> None:
         self._query = request.query_params.multi_items()
         self._reply, self._lab = reply, lab
+        self._computing: Computing = request.app.state.computing
 
-    def of(self, analysis: Analysis[Asked], request: Asked) -> Response:
+    async def of(self, analysis: Analysis[Asked], request: Asked) -> Response:
         """The answer to a request that came as a body; the header Link has its address where it is short enough."""
+        if self._computing.is_quick and not self._reply.has_pictures and analysis.is_brief(request, self._lab):
+            return self._answer(analysis, request)
+        return await self._computing.run(self._answer, analysis, request)
+
+    async def by_address(self, analysis: Analysis[Any]) -> Response:
+        """The answer to a request that came as an address; one that lacks its seed leads to one that has it.
+
+        An address with seed and weights always means the same, and may be kept without asking again; without the
+        weights it depends on which model is the default, or on what the shipped models of this build are like.
+        """
+        return await self._computing.run(self._answer_by_address, analysis)
+
+    def _answer(self, analysis: Analysis[Asked], request: Asked) -> Response:
         settled = analysis.settle(request, self._lab)
         answered = analysis.run(settled.request, self._lab)
         response = self._reply.answer(answered.result, answered.renderings)
         response.headers.update(self._link(analysis, settled))
         return response
 
-    def by_address(self, analysis: Analysis[Any]) -> Response:
-        """The answer to a request that came as an address; one that lacks its seed leads to one that has it.
-
-        An address with seed and weights always means the same, and may be kept without asking again; without the
-        weights it depends on which model is the default, or on what the shipped models of this build are like.
-        """
+    def _answer_by_address(self, analysis: Analysis[Any]) -> Response:
         reserved = (*_PICTURE_PARAMETERS, ACCESS_TOKEN)
         asked = [(name, value) for name, value in self._query if name not in reserved]
         request, pins = addresses.read(analysis.schema, asked)
@@ -98,7 +109,7 @@ class _Answering:
         return f"{analysis.path}?{'&'.join(filter(None, (said, also)))}"
 
 
-Answering = Annotated[_Answering, Depends()]
+Answering = Annotated[_Answering, Depends(made(_Answering))]
 
 
 def _check(pins: addresses.Pins, models: Sequence[Model]) -> None:
@@ -117,9 +128,9 @@ def _check(pins: addresses.Pins, models: Sequence[Model]) -> None:
             raise UnknownModel("The model of this id has other weights; leave out @ and what follows it.", "/model")
 
 
-def _by_address(analysis: Analysis[Any]) -> Callable[..., Response]:
-    def ask(answering: Answering) -> Response:
-        return answering.by_address(analysis)
+def _by_address(analysis: Analysis[Any]) -> Callable[..., Awaitable[Response]]:
+    async def ask(answering: Answering) -> Response:
+        return await answering.by_address(analysis)
 
     return ask
 

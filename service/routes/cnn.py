@@ -36,9 +36,9 @@ _DIGIT = {"sample": {"split": "test", "index": 0}}
     responses=pictured(PredictAnswer, 400, 404, 413, 415, 503),
     openapi_extra=accepts(PredictRequest, {"image": _DIGIT}, pictures=True),
 )
-def predict(answering: Answering, request: Annotated[PredictRequest, image_body(PredictRequest)]) -> Response:
+async def predict(answering: Answering, request: Annotated[PredictRequest, image_body(PredictRequest)]) -> Response:
     """Tell which digit the network takes one or more images for."""
-    return answering.of(PREDICT, request)
+    return await answering.of(PREDICT, request)
 
 
 @router.post(
@@ -46,11 +46,11 @@ def predict(answering: Answering, request: Annotated[PredictRequest, image_body(
     responses=pictured(ActivationsAnswer, 400, 404, 413, 415, 503),
     openapi_extra=accepts(ActivationsRequest, {"image": _DIGIT, "layers": ["l1", "y"]}, pictures=True),
 )
-def activations(
+async def activations(
     answering: Answering, request: Annotated[ActivationsRequest, image_body(ActivationsRequest)]
 ) -> Response:
     """Record the activity of every layer, or of those asked for, while the network sees an image."""
-    return answering.of(ACTIVATIONS, request)
+    return await answering.of(ACTIVATIONS, request)
 
 
 @router.post(

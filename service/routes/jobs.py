@@ -15,6 +15,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from service.answers import JsonReplies, Replies, Reply, json_response
+from service.dependencies import made
 from service.errors import FailedJob, InvalidRequest, UnfinishedJob
 from service.jobs.engine import Job, Settled
 from service.jobs.kinds import Kind
@@ -81,7 +82,7 @@ class _Submission:
         return Settled(settled.model_dump(mode="json"), kind.size(settled), kind.models(settled))
 
 
-Submission = Annotated[_Submission, Depends()]
+Submission = Annotated[_Submission, Depends(made(_Submission))]
 _LINKS = {
     name: {"operationId": f"jobs_{operation}", "parameters": {"job_id": "$response.body#/id"}}
     for name, operation in (

@@ -36,9 +36,9 @@ router = APIRouter(prefix="/lstm", tags=["memory network"])
     responses=pictured(TaskAnswer, 400, 413, 415),
     openapi_extra=accepts(TaskRequest, {"seq_len": 20, "seed": 1}),
 )
-def task(answering: Answering, request: Annotated[TaskRequest, json_body(TaskRequest)]) -> Response:
+async def task(answering: Answering, request: Annotated[TaskRequest, json_body(TaskRequest)]) -> Response:
     """Draw a fresh trial of the memorize-and-report task."""
-    return answering.of(TASK, request)
+    return await answering.of(TASK, request)
 
 
 @router.post(
@@ -46,9 +46,9 @@ def task(answering: Answering, request: Annotated[TaskRequest, json_body(TaskReq
     responses=pictured(SimulateAnswer, 400, 404, 413, 415),
     openapi_extra=accepts(SimulateRequest, {"seq_len": 300, "seed": 1}),
 )
-def simulate(answering: Answering, request: Annotated[SimulateRequest, json_body(SimulateRequest)]) -> Response:
+async def simulate(answering: Answering, request: Annotated[SimulateRequest, json_body(SimulateRequest)]) -> Response:
     """Let the network do the memory task and measure how well it reports."""
-    return answering.of(SIMULATE, request)
+    return await answering.of(SIMULATE, request)
 
 
 @router.post(
@@ -56,9 +56,9 @@ def simulate(answering: Answering, request: Annotated[SimulateRequest, json_body
     responses=pictured(GatesAnswer, 400, 404, 413, 415),
     openapi_extra=accepts(SimulateRequest, {"delay": 15, "seed": 1}),
 )
-def gates(answering: Answering, request: Annotated[SimulateRequest, json_body(SimulateRequest)]) -> Response:
+async def gates(answering: Answering, request: Annotated[SimulateRequest, json_body(SimulateRequest)]) -> Response:
     """Watch the gates and the cell while the network does the memory task."""
-    return answering.of(GATES, request)
+    return await answering.of(GATES, request)
 
 
 @router.post(
@@ -66,9 +66,9 @@ def gates(answering: Answering, request: Annotated[SimulateRequest, json_body(Si
     responses=pictured(HorizonAnswer, 400, 404, 413, 415),
     openapi_extra=accepts(HorizonRequest, {"models": ["memory-lstm", "memory-lstm-open"], "seed": 1}),
 )
-def horizon(answering: Answering, request: Annotated[HorizonRequest, json_body(HorizonRequest)]) -> Response:
+async def horizon(answering: Answering, request: Annotated[HorizonRequest, json_body(HorizonRequest)]) -> Response:
     """Sweep true delays to find after which one the network fails, alone or several compared."""
-    return answering.of(HORIZON, request)
+    return await answering.of(HORIZON, request)
 
 
 @router.post(
@@ -76,11 +76,11 @@ def horizon(answering: Answering, request: Annotated[HorizonRequest, json_body(H
     responses=pictured(MemoryLesionsAnswer, 400, 404, 413, 415),
     openapi_extra=accepts(MemoryLesionsRequest, {"delay": 15, "seed": 1}),
 )
-def lesions(
+async def lesions(
     answering: Answering, request: Annotated[MemoryLesionsRequest, json_body(MemoryLesionsRequest)]
 ) -> Response:
     """Hold every gate at every value in every window and see what is lost."""
-    return answering.of(LESIONS, request)
+    return await answering.of(LESIONS, request)
 
 
 @router.post(
@@ -88,9 +88,11 @@ def lesions(
     responses=pictured(StateSpaceAnswer, 400, 404, 413, 415),
     openapi_extra=accepts(StateSpaceRequest, {"delay": 50, "seed": 1}),
 )
-def state_space(answering: Answering, request: Annotated[StateSpaceRequest, json_body(StateSpaceRequest)]) -> Response:
+async def state_space(
+    answering: Answering, request: Annotated[StateSpaceRequest, json_body(StateSpaceRequest)]
+) -> Response:
     """Follow the state through the task, and find where it rests, how it drifts and what carries the value."""
-    return answering.of(STATE_SPACE, request)
+    return await answering.of(STATE_SPACE, request)
 
 
 @router.post(

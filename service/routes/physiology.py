@@ -27,9 +27,9 @@ router = APIRouter(prefix="/cnn", tags=["physiology of the digit network"])
     responses=pictured(CensusAnswer, 400, 404, 413, 415, 503),
     openapi_extra=accepts(CensusRequest, {"layers": ["l3", "l4"], "seed": 1}),
 )
-def census(answering: Answering, request: Annotated[CensusRequest, json_body(CensusRequest)]) -> Response:
+async def census(answering: Answering, request: Annotated[CensusRequest, json_body(CensusRequest)]) -> Response:
     """Count the dead, constant, sparse and selective units of each layer over many digits, and describe every unit."""
-    return answering.of(CENSUS, request)
+    return await answering.of(CENSUS, request)
 
 
 @router.post(
@@ -40,7 +40,7 @@ def census(answering: Answering, request: Annotated[CensusRequest, json_body(Cen
         {"layer": "l2", "unit": {"channel": 3, "row": 3, "column": 3}, "stimulus": "orientation"},
     ),
 )
-def tuning_curve(
+async def tuning_curve(
     answering: Answering, request: Annotated[TuningCurveRequest, json_body(TuningCurveRequest)]
 ) -> Response:
     """Measure how a unit's drive changes with one property of the stimulus, and fit the curve usual for it.
@@ -48,7 +48,7 @@ def tuning_curve(
     The property is the class of digits, or the orientation, spatial frequency, position, size or contrast of gratings
     and spots.
     """
-    return answering.of(TUNING_CURVE, request)
+    return await answering.of(TUNING_CURVE, request)
 
 
 @router.post(
@@ -58,11 +58,11 @@ def tuning_curve(
         ReceptiveFieldRequest, {"layer": "l2", "unit": {"channel": 3, "row": 3, "column": 3}, "seed": 1}
     ),
 )
-def receptive_field(
+async def receptive_field(
     answering: Answering, request: Annotated[ReceptiveFieldRequest, json_body(ReceptiveFieldRequest)]
 ) -> Response:
     """Map which pixels a unit listens to by reverse correlation with white noise, beside those that can reach it."""
-    return answering.of(RECEPTIVE_FIELD, request)
+    return await answering.of(RECEPTIVE_FIELD, request)
 
 
 @router.post(
@@ -70,9 +70,9 @@ def receptive_field(
     responses=pictured(LesionAnswer, 400, 404, 413, 415, 503),
     openapi_extra=accepts(LesionRequest, {"layer": "l3", "fraction": 0.5, "seed": 1}),
 )
-def lesion(answering: Answering, request: Annotated[LesionRequest, json_body(LesionRequest)]) -> Response:
+async def lesion(answering: Answering, request: Annotated[LesionRequest, json_body(LesionRequest)]) -> Response:
     """Silence units, a random share of a layer, or each unit alone, and tell what the network then reads."""
-    return answering.of(LESION, request)
+    return await answering.of(LESION, request)
 
 
 @router.post(
@@ -80,6 +80,8 @@ def lesion(answering: Answering, request: Annotated[LesionRequest, json_body(Les
     responses=pictured(SimilarityAnswer, 400, 404, 413, 415, 503),
     openapi_extra=accepts(SimilarityRequest, {"per_class": 10, "seed": 1}),
 )
-def similarity(answering: Answering, request: Annotated[SimilarityRequest, json_body(SimilarityRequest)]) -> Response:
+async def similarity(
+    answering: Answering, request: Annotated[SimilarityRequest, json_body(SimilarityRequest)]
+) -> Response:
     """Tell which digits each layer holds for alike, and how far the layers agree in that."""
-    return answering.of(SIMILARITY, request)
+    return await answering.of(SIMILARITY, request)

@@ -45,7 +45,7 @@ def test_an_image_s_prediction_does_not_depend_on_its_company(network):
 
 def test_predictions_and_activities_are_the_same_numbers(network):
     image = images(1)
-    description = describe_layer("y", network.responses(image)["y"])
+    description = describe_layer("y", network.responses_one_by_one(image)["y"])
     assert description["values"] == predict(network, image)[0]["logits"]
 
 

@@ -67,3 +67,33 @@ def test_an_unknown_layer_is_refused_with_the_known_ones_named(network, images):
         network.drive(images, "l6")
     assert refused.value.pointer == "/layer"
     assert layer("l2").size == 16 * 7 * 7
+
+
+def test_shown_one_by_one_images_get_the_same_numbers_to_rounding(network, images):
+    together, one_by_one = network.responses(images), network.responses_one_by_one(images)
+    assert list(one_by_one) == list(LAYERS)
+    for name, response in one_by_one.items():
+        torch.testing.assert_close(response.drive, together[name].drive, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(response.activity, together[name].activity, atol=1e-5, rtol=1e-5)
+        assert not response.drive.requires_grad
+
+
+def test_shown_one_by_one_an_image_gets_the_same_bits_in_any_company(network):
+    images = torch.rand((70, 28, 28), generator=torch.Generator().manual_seed(1))
+    together = network.responses_one_by_one(images)
+    for number in (0, 33, 69):
+        alone = network.responses_one_by_one(images[number : number + 1])
+        assert all(torch.equal(alone[name].drive[0], together[name].drive[number]) for name in LAYERS)
+
+
+def test_shown_one_by_one_images_meet_the_weights_as_they_are_now(network, images):
+    before = network.responses_one_by_one(images, ("y",))["y"].drive
+    with torch.no_grad():
+        network.fc3.bias += 1
+    after = network.responses_one_by_one(images, ("y",))["y"].drive
+    torch.testing.assert_close(after, before + 1, atol=1e-6, rtol=0)
+
+
+def test_shown_one_by_one_an_unknown_layer_is_refused(network, images):
+    with pytest.raises(UnknownLayer):
+        network.responses_one_by_one(images, ("l6",))

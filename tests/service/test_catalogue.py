@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from models.checkpoints import weights_bytes, weights_sha256
 from models.errors import CorruptCheckpoint
 from models.memory_lstm import MemoryLSTM
 from service import database
-from service.catalogue import Catalogue
+from service.catalogue import FRESH_SECONDS, Catalogue
 from service.errors import DefaultModel, NotAllowed, SharedModel, ShippedModel, UnknownModel, WrongFamily
 from service.principals import Principal
 from tests.service_process import ROOT
@@ -107,6 +108,31 @@ def test_a_family_s_default_is_its_shipped_model_until_another_is_chosen(
     catalogue.set_default(MEMORY, "mine")
     assert catalogue.resolve(MEMORY, None).id == "mine"
     assert catalogue.resolve("digit-net", None).id == "digit-net"
+
+
+def test_another_process_s_choice_of_a_default_is_known_after_a_second(engine, artifacts, catalogue, monkeypatch):
+    other = Catalogue(engine, artifacts)
+    assert other.default(MEMORY).id == MEMORY
+    train(engine, "mine")
+    catalogue.set_default(MEMORY, "mine")
+    assert catalogue.default(MEMORY).id == "mine"
+    now = time.monotonic() + FRESH_SECONDS
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    assert other.default(MEMORY).id == "mine"
+
+
+def test_what_needs_no_database_is_at_hand(engine, artifacts):
+    catalogue = Catalogue(engine, artifacts)
+    assert not catalogue.has_at_hand(MEMORY, None)
+    assert catalogue.default(MEMORY).id == MEMORY
+    assert catalogue.has_at_hand(MEMORY, None)
+    train(engine, "mine")
+    assert not catalogue.has_at_hand(MEMORY, "mine")
+    catalogue.set_default(MEMORY, "mine")
+    assert not catalogue.has_at_hand(MEMORY, None)
+    assert catalogue.default(MEMORY).id == "mine"
+    assert not catalogue.has_at_hand(MEMORY, None)
+    assert catalogue.has_at_hand(MEMORY, MEMORY)
 
 
 def test_a_default_whose_model_is_gone_falls_back_to_the_shipped_one(catalogue: Catalogue, engine: sa.Engine) -> None:
