@@ -28,6 +28,8 @@ EASY_REPORT_MSE = 0.1 / 3
 LARGEST_COMPILED = 32
 # What takes about a tenth of a second: trials x time steps x units x (units + 32) in the kernel; time steps in torch.
 _COMPILED_BUDGET = 200_000_000
+HEAVIEST_STEP = 500_000_000
+"""What one step of one network may come to, in the same measure: about a second of a busy machine's time."""
 _FUSED_BUDGET = 6000
 _STACKED_BUDGET = 800
 
@@ -52,10 +54,10 @@ class MemoryTrainingSettings:
         curriculum: Begin with sequences of `seq_len_min` alone. After each block of 500 steps in which a network's mean
             squared error at the report steps was under a tenth of chance (1/30), its longest sequence grows by half,
             until it has reached the full range; no network is solved before.
-        max_seconds: Seconds of computing after which training ends at the latest.
+        max_seconds: Seconds of computing after which training ends, once the step at hand is done.
 
     Raises:
-        InvalidTraining: A setting out of its range, or two that contradict each other.
+        InvalidTraining: A setting out of its range, two that contradict each other, or a step beyond `HEAVIEST_STEP`.
     """
 
     seed: int
@@ -94,6 +96,18 @@ class MemoryTrainingSettings:
             raise InvalidTraining("No such loss; train on all steps or on the report steps.", "/loss_on")
         if self.forget_bias is not None and not math.isfinite(self.forget_bias):
             raise InvalidTraining("The forget bias is not finite; 1 is a common choice.", "/forget_bias")
+        if self.step_work > HEAVIEST_STEP:
+            raise InvalidTraining(
+                f"One step of one network would be {self.step_work / HEAVIEST_STEP:.1f} times as much work as one may "
+                "be; make batch_size, n_repeat, seq_len_max or hidden_size smaller.",
+                "/batch_size",
+            )
+
+    @property
+    def step_work(self) -> int:
+        """The work of one step of one network: trials x time steps x units x (units + 32)."""
+        time_steps = self.batch_size * self.n_repeat * (self.seq_len_max - 1)
+        return time_steps * self.hidden_size * (self.hidden_size + 32)
 
 
 class MemoryTraining:
@@ -113,6 +127,7 @@ class MemoryTraining:
         self.history: list[dict[str, Any]] = []
         self._engine = engine(settings, torch.device(device))
         self._step = 0
+        self._ahead = 0  # so many of the unsolved networks have done the step that the others have still to do
         self._seconds = 0.0
         self._seeds = range(settings.seed, settings.seed + settings.networks)
         self._longest = [self._first_longest()] * settings.networks
@@ -192,6 +207,7 @@ class MemoryTraining:
             CorruptCheckpoint: The bytes are no state of a training with these settings.
         """
         tensors, notes = unpack(state)
+        notes.setdefault("ahead", 0)  # earlier versions did no step by halves
         if notes.get("settings") != asdict(self.settings) or notes.keys() != self._notes().keys():
             raise CorruptCheckpoint("The saved state belongs to another training; start this one anew.")
         if tensors.keys() != vars(self._descent).keys():
@@ -200,6 +216,7 @@ class MemoryTraining:
             tensor.copy_(tensors[name])
         self.history = notes["history"]
         self._step = notes["step"]
+        self._ahead = notes["ahead"]
         self._seconds = notes["seconds"]
         self._longest = notes["longest"]
         self._solved_at = notes["solved_at"]
@@ -208,7 +225,12 @@ class MemoryTraining:
     @property
     def _is_trained(self) -> bool:
         used_up = self.settings.max_seconds is not None and self._seconds >= self.settings.max_seconds
-        return self._step >= self.settings.max_steps or self._solved == self.settings.networks or used_up
+        is_between_steps = self._ahead == 0
+        return (
+            self._step >= self.settings.max_steps
+            or self._solved == self.settings.networks
+            or (used_up and is_between_steps)
+        )
 
     @property
     def _solved(self) -> int:
@@ -221,10 +243,14 @@ class MemoryTraining:
         begun = time.monotonic()
         unsolved = [index for index, solved_at in enumerate(self._solved_at) if solved_at is None]
         steps = range(self._step, self._step + self._slice_steps(len(unsolved)))
-        self._engine.descend(self._descent, unsolved, self._longest, steps)
-        self._step = steps.stop
+        affordable = unsolved[self._ahead :][: self._engine.affordable_networks(len(unsolved))]
+        self._engine.descend(self._descent, affordable, self._longest, steps)
+        self._ahead = (self._ahead + len(affordable)) % len(unsolved)
         if self.settings.max_seconds is not None:
             self._seconds += time.monotonic() - begun
+        if self._ahead:
+            return
+        self._step = steps.stop
         if self._step % BLOCK_STEPS == 0 or self._is_trained:
             self._end_block()
 
@@ -287,6 +313,7 @@ class MemoryTraining:
             "settings": asdict(self.settings),
             "history": self.history,
             "step": self._step,
+            "ahead": self._ahead,
             "seconds": self._seconds,
             "longest": self._longest,
             "solved_at": self._solved_at,
@@ -329,6 +356,10 @@ class Engine(Protocol):
         """How many steps of so many networks take about a tenth of a second."""
         ...
 
+    def affordable_networks(self, networks: int) -> int:
+        """How many of so many networks can do one step within about a second."""
+        ...
+
     def descend(self, descent: Descent, networks: Sequence[int], longest: Sequence[int], steps: range) -> None:
         """Does `steps`, each on trials of its own, with some of the networks.
 
@@ -359,9 +390,11 @@ class CompiledEngine:
 
     def affordable_steps(self, networks: int) -> int:
         """By the pace of one thread on a small machine."""
-        chosen = self._settings
-        time_steps = networks * chosen.batch_size * chosen.n_repeat * (chosen.seq_len_max - 1)
-        return _COMPILED_BUDGET // (time_steps * chosen.hidden_size * (chosen.hidden_size + 32))
+        return _COMPILED_BUDGET // (networks * self._settings.step_work)
+
+    def affordable_networks(self, networks: int) -> int:
+        """As the heaviest step of one would take."""
+        return min(networks, HEAVIEST_STEP // self._settings.step_work)
 
     def descend(self, descent: Descent, networks: Sequence[int], longest: Sequence[int], steps: range) -> None:
         """Network by network, as many at a time as torch has threads."""
@@ -403,6 +436,10 @@ class TorchEngine:
         """By the pace of a small machine, which hardly depends on the number of units."""
         time_steps = self._settings.n_repeat * (self._settings.seq_len_max - 1)
         return (_FUSED_BUDGET if networks == 1 else _STACKED_BUDGET) // time_steps
+
+    def affordable_networks(self, networks: int) -> int:
+        """All of them: side by side they take hardly longer than one."""
+        return networks
 
     def descend(self, descent: Descent, networks: Sequence[int], longest: Sequence[int], steps: range) -> None:
         """All networks as one batch."""

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -192,6 +193,24 @@ def test_a_running_job_is_cancelled_within_a_second_of_work_and_the_next_one_beg
     refused = client.get(f"/jobs/{long_job['id']}/result")
     assert refused.status_code == 409
     assert list(events(client, long_job["id"]))[-1]["event"] == "cancelled"
+
+
+LARGEST_MEMORIES = {"networks": 64, "hidden_size": 32, "batch_size": 256, "n_repeat": 20, "seq_len_max": 48, "seed": 1}
+LARGEST_DIGITS = {"target_accuracy": 1.0, "max_steps": 20_000, "batch_size": 512, "seed": 1}
+
+
+@pytest.mark.parametrize(("address", "body"), [("/lstm/train", LARGEST_MEMORIES), ("/cnn/train", LARGEST_DIGITS)])
+def test_the_largest_training_there_may_be_lets_the_next_job_begin_as_soon(
+    client: httpx.Client, digits: Digits, address: str, body: dict[str, Any]
+) -> None:
+    job = client.post(address, json=body).json()
+    assert next(events(client, job["id"]))["event"] == "progress"  # the first slice is done
+    following = submit(client, QUICK)
+    client.post(f"/jobs/{job['id']}/cancel")
+    begun = ended(client, following["id"])["started_at"]
+    cancelled = client.get(f"/jobs/{job['id']}").json()["finished_at"]
+    # A slice of about a second where a machine is busy, and the time in which a job is handed out.
+    assert datetime.fromisoformat(begun) - datetime.fromisoformat(cancelled) < timedelta(seconds=3)
 
 
 def test_queued_jobs_know_their_position_and_are_cancelled_at_once(

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from models.errors import CorruptCheckpoint, InvalidTraining
 from models.memory_lstm import MemoryLSTM
 from models.memory_task import chance_loss, memory_trials
 from models.training import memory_lstm
-from models.training.memory_lstm import BLOCK_STEPS, MemoryTraining, MemoryTrainingSettings
+from models.training.memory_lstm import BLOCK_STEPS, HEAVIEST_STEP, MemoryTraining, MemoryTrainingSettings
 from models.work import run
 
 
@@ -139,6 +140,53 @@ def test_the_length_of_a_slice_changes_no_bit(monkeypatch):
     monkeypatch.setattr(memory_lstm, "_COMPILED_BUDGET", 1)
     by_steps = finished(**settings)
     assert by_steps.state() == by_blocks.state()
+
+
+def test_a_step_that_is_done_network_by_network_changes_no_bit(monkeypatch):
+    settings = {"seed": 3, "networks": 3, "max_steps": 30, "n_repeat": 2}
+    together = finished(**settings)
+    monkeypatch.setattr(memory_lstm, "_COMPILED_BUDGET", 1)
+    monkeypatch.setattr(memory_lstm, "HEAVIEST_STEP", 2 * together.settings.step_work)
+    by_twos = MemoryTraining(together.settings)
+    for _ in range(3):
+        by_twos.advance()
+    assert by_twos.step == 1, "the second step is half done"
+    resumed = MemoryTraining(together.settings)
+    resumed.restore(by_twos.state())
+    run(resumed)
+    assert resumed.state() == together.state()
+
+
+LARGEST: dict[str, Any] = {
+    "seed": 0,
+    "networks": 64,
+    "hidden_size": 32,
+    "batch_size": 256,
+    "n_repeat": 20,
+    "seq_len_max": 48,
+}
+
+
+def test_no_slice_of_the_largest_training_is_more_than_a_second_s_work():
+    training = MemoryTraining(MemoryTrainingSettings(**LARGEST, max_steps=3))
+    heaviest, done = 0, []
+
+    def descend(_descent, networks, _longest, steps):
+        nonlocal heaviest
+        heaviest = max(heaviest, len(networks) * len(steps) * training.settings.step_work)
+        done.extend((step, network) for step in steps for network in networks)
+
+    training._engine.descend = descend  # type: ignore[method-assign]
+    while training.step < 3:
+        training.advance()
+    assert heaviest <= HEAVIEST_STEP
+    assert done == [(step, network) for step in range(3) for network in range(64)]
+
+
+def test_a_step_of_more_than_a_second_s_work_is_refused():
+    with pytest.raises(InvalidTraining, match=r"1\.0 times as much work .* make batch_size") as refusal:
+        MemoryTrainingSettings(**dict(LARGEST, seq_len_max=49))
+    assert refusal.value.pointer == "/batch_size"
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
