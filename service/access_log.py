@@ -24,6 +24,7 @@ class EndedRequest:
         route: The template of the address, such as ``/jobs/{job_id}``; `UNMATCHED` where there is no such address.
         status: None where the client left before there was any.
         job_id: The job that the request asked for, or that it made.
+        problem: Why it was refused, such as ``queue-full``; None where it was not.
     """
 
     method: str
@@ -31,6 +32,7 @@ class EndedRequest:
     status: int | None
     seconds: float
     job_id: str | None
+    problem: str | None = None
 
 
 class AccessLog:
@@ -65,6 +67,7 @@ class AccessLog:
                 status=start.get("status"),
                 seconds=time.perf_counter() - began,
                 job_id=_job_id(scope, start),
+                problem=scope.get("state", {}).get("problem"),
             )
             self._count(ended)
             _tell(ended)
@@ -85,6 +88,7 @@ def _tell(request: EndedRequest) -> None:
             "status": request.status,
             "milliseconds": milliseconds,
             "job_id": request.job_id,
+            "problem": request.problem,
         },
     )
 

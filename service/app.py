@@ -13,7 +13,7 @@ from service import build, database, openapi, problems
 from service.access_log import AccessLog
 from service.admission import Admission, PrivateAnswers
 from service.bodies import MAX_BODY_BYTES
-from service.browsers import Guard, OtherOrigins
+from service.browsers import ForeignPages, Guard, OtherOrigins
 from service.computing import Computing
 from service.heads import Heads
 from service.jobs.engine import Jobs
@@ -47,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     openapi.install(app)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
+    app.add_middleware(ForeignPages, origins=settings.cors_origins)
     app.add_middleware(problems.Faults)
     if settings.cors_origins:
         app.add_middleware(OtherOrigins, origins=settings.cors_origins, credentials=settings.cors_credentials)

@@ -31,8 +31,39 @@ _SENT = (
     "WWW-Authenticate",
     "X-Request-ID",
 )
+_READING = ("GET", "HEAD", "OPTIONS")
+_OWN_SITE = ("same-origin", "none")  # none: it was the user, not a page
+_FOREIGN = "A page of another origin may only look; to do more, its origin has to be in PATCHCLAMP_CORS_ORIGINS."
 _FORBIDDEN = "Only scripts of the origins in PATCHCLAMP_CORS_ORIGINS may ask, with the methods and headers named here."
 _PAGES_LOAD = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'"
+
+
+class ForeignPages:
+    """Refuses what pages of other origins than the given ones would have a visitor's browser change here.
+
+    Browsers send a form, or a script's plain post, to any address without asking first; where nobody needs a key, all
+    that comes from this machine would be done. Whatever is no browser says nothing of an origin, and is let in.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
+        self._app = app
+        self._origins = origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] == "http" and scope["method"] not in _READING and self._is_foreign(Headers(scope=scope)):
+            await problem_response(problem_of(ForbiddenOrigin(_FOREIGN)))(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _is_foreign(self, headers: Headers) -> bool:
+        """By the browser's own word, which pages cannot change; browsers without such a word name the origin alone."""
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+        if "*" in self._origins or origin in self._origins:
+            return False
+        if site is not None:
+            return site not in _OWN_SITE
+        return origin is not None and origin.partition("://")[2] != headers.get("host")
 
 
 class Guard:

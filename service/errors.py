@@ -134,11 +134,14 @@ class PortalUnavailable(ServiceError):
 
 
 class ForbiddenOrigin(ServiceError):
-    """A script of another origin that wants more than it may."""
+    """A page of another origin that wants more than it may."""
 
 
 class NotReady(ServiceError):
     """Something the service needs is missing for now."""
+
+
+PREFIX = "/problems/"
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ class Problem:
     @property
     def type(self) -> str:
         """The problem's type, a stable URI path."""
-        return f"/problems/{self.slug}"
+        return f"{PREFIX}{self.slug}"
 
     def document(self, detail: str, pointer: str | None = None) -> dict[str, Any]:
         """The problem as RFC 9457 has it."""
@@ -203,7 +206,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     UnsupportedMediaType: Problem(415, "unsupported-media-type", "The body has the wrong media type"),
     NotAcceptable: Problem(406, "not-acceptable", "There is no answer of that media type"),
     UnknownRendering: Problem(406, "unknown-rendering", "There is no such rendering"),
-    ForbiddenOrigin: Problem(403, "forbidden-origin", "Scripts of this origin may not do this"),
+    ForbiddenOrigin: Problem(403, "forbidden-origin", "This origin may not do this"),
     NotReady: Problem(503, "not-ready", "The service is not ready"),
 }
 

@@ -16,7 +16,7 @@ job_id_of_this_thread: ContextVar[str | None] = ContextVar("job_id", default=Non
 log = logging.getLogger(__name__)
 
 # What a line may tell beside its message; handed over as `extra`.
-_FACTS = ("method", "route", "status", "milliseconds")
+_FACTS = ("method", "route", "status", "milliseconds", "problem")
 _LINE_SEPARATORS = "\u2028\u2029"
 _ESCAPED = {
     code: f"\\u{code:04x}"

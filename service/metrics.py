@@ -54,6 +54,12 @@ class Metrics:
             buckets=_REQUEST_SECONDS,
             registry=self._registry,
         )
+        self._refusals = Counter(
+            "patchclamp_http_refusals",
+            "Requests that this API process has answered with a problem, by the last part of its type.",
+            ("problem",),
+            registry=self._registry,
+        )
         ProcessCollector(registry=self._registry)
         self._registry.register(_Store(lab))
 
@@ -61,6 +67,8 @@ class Metrics:
         """Counts a request that has ended."""
         self._requests.labels(request.method, request.route, request.status or "unanswered").inc()
         self._seconds.labels(request.method, request.route).observe(request.seconds)
+        if request.problem is not None:
+            self._refusals.labels(request.problem).inc()
 
     def exposition(self) -> bytes:
         """All numbers as they stand now, in Prometheus' text format."""

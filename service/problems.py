@@ -20,6 +20,7 @@ from models.errors import LabError
 from service.database import is_outage
 from service.errors import (
     HTTP_PROBLEMS,
+    PREFIX,
     PROBLEMS,
     InvalidKey,
     InvalidRequest,
@@ -61,12 +62,26 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(PoolTimeout, _without_database)
 
 
+class ProblemResponse(Response):
+    """A problem on its way out, which tells the layers that count and log requests what it is."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, document: dict[str, Any], headers: dict[str, str]) -> None:
+        super().__init__(orjson.dumps({**document, "request_id": request_id.get()}), document["status"], headers)
+        self._type: str = document["type"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        scope.setdefault("state", {})["problem"] = self._type.removeprefix(PREFIX)
+        await super().__call__(scope, receive, send)
+
+
 def problem_response(document: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     """The problem as a response, with Retry-After where waiting helps."""
     status = document["status"]
-    body = orjson.dumps({**document, "request_id": request_id.get()})
     waiting = {"Retry-After": str(_RETRY_AFTER_SECONDS[status])} if status in _RETRY_AFTER_SECONDS else {}
-    return Response(body, status, {**waiting, **(headers or {})}, MEDIA_TYPE)
+    return ProblemResponse(document, {**waiting, **(headers or {})})
 
 
 def http_problem(status: int, headers: dict[str, str] | None = None) -> Response:

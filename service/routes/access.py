@@ -77,7 +77,7 @@ Identity = Annotated[str, Path(max_length=80, pattern=NO_ZERO_BYTE)]
 _REASONS = {
     400: "The body cannot be read.",
     401: "A key is needed, or it is not valid.",
-    403: "The role of this key may not do this.",
+    403: "The role of this key may not do this, or a page of another origin wants more than to look.",
     404: "There is no such thing, or it is somebody else's.",
     406: "None of the accepted media types can be had.",
     409: "Not in this state.",
@@ -102,7 +102,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 # Of every operation that needs a key; 503: a token's portal cannot be asked.
-GUARDED: dict[str, Any] = {"dependencies": [Depends(_admitted)], "responses": problems(401, 429, 503)}
+GUARDED: dict[str, Any] = {"dependencies": [Depends(_admitted)], "responses": problems(401, 403, 429, 503)}
 
 
 def pictured(answer: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:

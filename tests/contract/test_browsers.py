@@ -60,7 +60,7 @@ def test_the_browser_is_told_no_in_words_where_a_script_may_not_ask(
         ("GET", "/models", 200),
         ("POST", "/lstm/task", 200),
         ("GET", "/nowhere", 404),
-        ("PATCH", "/models", 405),
+        ("PUT", "/models", 405),
         ("GET", "/jobs?limit=0", 422),
         ("GET", "/web/docs.js", 200),
     ],
@@ -70,7 +70,7 @@ def test_only_the_portal_s_scripts_may_read_answers_and_refusals(
 ) -> None:
     for origin in (PORTAL, STRANGER, None):
         answer = portal_api.request(method, path, headers={} if origin is None else {"Origin": origin})
-        assert answer.status_code == status
+        assert answer.status_code == (403 if origin == STRANGER and method != "GET" else status)
         assert answer.headers.get("access-control-allow-origin") == (PORTAL if origin == PORTAL else None)
         assert "Origin" in answer.headers["vary"]  # or a cache gives one origin's answer to another
         assert "access-control-allow-credentials" not in answer.headers
@@ -98,6 +98,59 @@ def test_every_answer_says_who_may_frame_it_and_that_nothing_in_it_runs(portal_a
     assert "unsafe" not in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
+
+
+ITSELF = "http://lab.example:8000"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"Sec-Fetch-Site": "cross-site", "Origin": STRANGER},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:1"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "null"},  # a frame without an origin
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": STRANGER},  # an older browser
+        {"Origin": "null"},
+        {"Origin": ITSELF.replace(":8000", ":8001")},
+    ],
+)
+def test_nothing_is_done_for_a_stranger_s_page_whatever_form_it_sends(
+    client: httpx.Client, told: dict[str, str]
+) -> None:
+    picture = (ROOT / "docs" / "examples" / "three.png").read_bytes()
+    known = client.get("/jobs").json()["jobs"]
+    for path, form in {
+        "/lstm/train": {},
+        "/cnn/train": {"content": "{}", "headers": {"Content-Type": "text/plain"}},
+        "/cnn/predict": {"files": {"file": picture}},
+        "/jobs/00000000-0000-4000-8000-000000000000/cancel": {"data": {"a": "b"}},
+    }.items():
+        headers = {**form.pop("headers", {}), **told, "Host": "lab.example:8000"}
+        refusal(client.post(path, headers=headers, **form), 403, "forbidden-origin")
+    for method, path in (("DELETE", "/models/nobody-s"), ("PUT", "/models/digit-net/shared")):
+        refusal(client.request(method, path, headers={**told, "Host": "lab.example:8000"}), 403, "forbidden-origin")
+    assert client.get("/models", headers=told).status_code == 200
+    assert client.get("/jobs").json()["jobs"] == known
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"Sec-Fetch-Site": "same-origin", "Origin": "https://proxy.example"},  # which names itself otherwise to us
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": ITSELF},
+        {},
+    ],
+)
+def test_our_own_pages_and_whatever_is_no_browser_are_let_in(client: httpx.Client, told: dict[str, str]) -> None:
+    answer = client.post("/lstm/task?renderings=none", headers={**told, "Host": "lab.example:8000"})
+    assert answer.status_code == 200, answer.text
+
+
+def test_the_portal_s_pages_may_do_what_they_are_for(portal_api: httpx.Client) -> None:
+    told = {"Sec-Fetch-Site": "cross-site", "Origin": PORTAL}
+    assert portal_api.post("/lstm/task?renderings=none", headers=told).status_code == 200
 
 
 def test_where_no_portal_is_named_no_other_origin_may_read_or_frame(client: httpx.Client) -> None:

@@ -41,6 +41,21 @@ def test_requests_are_counted_by_template_method_and_status(client: httpx.Client
     assert not any("nobody-s" in value or "nowhere" in value for _, labels in after for _, value in labels)
 
 
+def test_refusals_are_counted_by_what_is_wrong(client: httpx.Client) -> None:
+    reasons = ("unknown-model", "not-found", "invalid-request", "content-too-large", "method-not-allowed")
+    counted = [named("patchclamp_http_refusals_total", problem=reason) for reason in reasons]
+    before = samples(client)
+    for _ in range(2):
+        client.get("/models/nobody-s")
+        client.get("/nowhere")
+        client.get("/jobs?limit=0")
+        client.post("/lstm/task", content=bytes(17 * 2**20), headers={"Content-Type": "application/json"})
+        client.head("/models/nobody-s")
+    client.patch("/models")
+    after = samples(client)
+    assert [after[each] - before.get(each, 0) for each in counted] == [4, 2, 2, 2, 1]
+
+
 def test_the_worker_and_the_jobs_it_has_done_are_told(client: httpx.Client) -> None:
     counted = named("patchclamp_job_duration_seconds_count", kind="lstm.train", status="succeeded")
     before = samples(client).get(counted, 0)
