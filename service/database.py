@@ -66,6 +66,7 @@ jobs = sa.Table(
     ),
     sa.Column("course", sa.String, nullable=False, server_default="", comment="theirs"),
     sa.Column("role", sa.String(20), nullable=False, server_default="admin", comment="theirs at that time"),
+    sa.Column("request_id", sa.String(128), comment="of the request that submitted it"),
     sa.Index("ix_patchclamp_jobs_kind_finished_at", "kind", "finished_at"),
 )
 

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shutil
 import socket
 import sqlite3
@@ -28,6 +29,7 @@ from service.jobs.lease import living_workers
 from service.settings import PREFIX, InvalidSettings, Settings
 
 NETWORK_SECONDS = 5
+DRAWING_PER_MINUTE = 3600
 LITTLE_DISK_BYTES, NO_DISK_BYTES = 2**30, 100 * 2**20
 
 
@@ -61,6 +63,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _disk(settings.data)
     yield _database(settings)
     yield _keys(settings)
+    yield _limits(settings)
     yield _models(settings.artifacts)
     yield _digits(settings)
     yield _kernels()
@@ -224,6 +227,55 @@ def _keys(settings: Settings) -> Finding:
         return Finding("keys", Verdict.OK, "Nobody needs one; only this machine reaches the service.")
     told = f"Nobody needs one: anyone who reaches {settings.host} may use the service."
     return Finding("keys", Verdict.WARNING, told, "Make a first one: patchclamp keys make NAME --role admin.")
+
+
+def _limits(settings: Settings) -> Finding:
+    """The limits in force, and whether they fit each other and the machine."""
+    told = (
+        f"Of one student {_so_many(settings.jobs_per_student)} unfinished jobs, "
+        f"{_so_many(settings.running_jobs_per_student)} of them running at once, "
+        f"{_so_many(settings.models_per_student)} models and "
+        f"{_so_many(settings.requests_per_minute)} requests a minute; "
+        f"{_so_many(settings.queued_jobs)} jobs in the queue; of finished ones {_so_many(settings.keep_per_student)} "
+        f"of each student, for {_so_many(settings.keep_days)} days."
+    )
+    misfits = list(_misfits(settings))
+    if not misfits:
+        return Finding("limits", Verdict.OK, told)
+    complaints, remedies = zip(*misfits, strict=True)
+    return Finding("limits", Verdict.WARNING, f"{told} {' '.join(complaints)}", " ".join(remedies))
+
+
+def _misfits(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Limits that defeat each other, each with what to do."""
+    jobs, running = settings.jobs_per_student, settings.running_jobs_per_student
+    if settings.queued_jobs and not 0 < jobs < settings.queued_jobs:
+        yield "One student may fill the queue.", f"Let {PREFIX}JOBS_PER_STUDENT be less than {PREFIX}QUEUED_JOBS."
+    if 0 < jobs < running:
+        yield (
+            "Nobody ever has so many jobs running.",
+            f"Let {PREFIX}RUNNING_JOBS_PER_STUDENT be at most {PREFIX}JOBS_PER_STUDENT.",
+        )
+    if settings.keep_per_student and not 0 < jobs <= settings.keep_per_student:
+        yield (
+            "A job may be forgotten while those sent with it still run.",
+            f"Let {PREFIX}KEEP_PER_STUDENT be at least {PREFIX}JOBS_PER_STUDENT.",
+        )
+    if 0 < settings.requests_per_minute < DRAWING_PER_MINUTE:
+        yield (
+            "Whoever draws on the lab page is refused within seconds.",
+            f"Let {PREFIX}REQUESTS_PER_MINUTE be at least {DRAWING_PER_MINUTE}.",
+        )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if settings.workers * settings.worker_memory_mb * 2**20 > memory:
+        yield (
+            f"The workers may take more memory than the {memory / 2**30:.1f} GiB of this machine.",
+            f"Make {PREFIX}WORKER_MEMORY_MB or {PREFIX}WORKERS smaller.",
+        )
+
+
+def _so_many(limit: int) -> str:
+    return str(limit) if limit else "any number of"
 
 
 def _models(artifacts: Path) -> Finding:

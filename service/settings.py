@@ -131,6 +131,12 @@ class Settings(BaseSettings):
     jobs_per_student: int = Field(
         50, ge=0, description="So many jobs of one student may be queued or running; 0: any number."
     )
+    running_jobs_per_student: int = Field(
+        0,
+        ge=0,
+        description="So many jobs of one student may run at once, the others wait although a worker is free; 0: any "
+        "number.",
+    )
     models_per_student: int = Field(50, ge=0, description="So many models may one student keep; 0: any number.")
     requests_per_minute: int = Field(
         6000,

@@ -21,11 +21,11 @@ from service import database
 from service.errors import HTTP_PROBLEMS, IdempotencyConflict, QueueFull, TooManyJobs, UnfinishedJob, UnknownJob
 from service.jobs import turns
 from service.jobs.forecast import Outlook
-from service.jobs.limits import check_limits
+from service.jobs.limits import check_limits, let_in, queue_of_new_job
 from service.jobs.records import NO_PROGRESS
 from service.jobs.retention import forget
-from service.jobs.turns import QUEUE
 from service.jobs.watch import Watch
+from service.logs import request_id
 from service.principals import ANYBODY, Principal
 from service.schemas.jobs import Status
 from service.settings import Settings
@@ -140,7 +140,7 @@ class Jobs:
     def __init__(self, engine: sa.Engine, settings: Settings) -> None:
         self._engine = engine
         self._settings = settings
-        self._outlook = Outlook(engine, settings.lease_seconds)
+        self._outlook = Outlook(engine, settings)
         self._principal = ANYBODY
         self._status = database.workflow_status(engine)
         self._watch = Watch(engine, EVENTS)
@@ -240,6 +240,7 @@ class Jobs:
             with self._engine.begin() as connection:
                 connection.execute(sa.update(_jobs).where(_jobs.c.id == job_id).values(finished_at=ended))
             self._client.cancel_workflow(job_id)
+            let_in(self._engine, self._settings)
         return self.get(job_id)
 
     def delete(self, job_id: str) -> None:
@@ -323,6 +324,7 @@ class Jobs:
         principal = self._principal
         row = {"id": job_id, "kind": kind, **vars(settled), "fingerprint": fingerprint, "progress": NO_PROGRESS}
         row |= {"principal": principal.id, "course": principal.course, "role": principal.role}
+        row |= {"request_id": request_id.get()}
         half_deleted = sa.delete(_jobs).where(_jobs.c.id == job_id, ~self._is_known(_jobs.c.id))
         with self._engine.begin() as connection:
             turns.lock(connection)
@@ -333,7 +335,7 @@ class Jobs:
                 connection,
                 {
                     "workflow_name": WORKFLOW,
-                    "queue_name": QUEUE,
+                    "queue_name": queue_of_new_job(connection, self._settings, principal),
                     "workflow_id": job_id,
                     "app_version": VERSION,
                     "authenticated_user": principal.id,
@@ -349,7 +351,7 @@ class Jobs:
     def _select(self, result: sa.ColumnElement[Any]) -> sa.Select[*tuple[Any, ...]]:
         status = self._status
         ahead = status.alias("ahead")
-        is_ahead = sa.and_(ahead.c.status == "ENQUEUED", ahead.c.priority < status.c.priority)
+        is_ahead = sa.and_(ahead.c.status == "ENQUEUED", turns.order(ahead) < turns.order(status))
         position = sa.select(sa.func.count() + 1).where(turns.is_unfinished(ahead), is_ahead).scalar_subquery()
         query = sa.select(
             *(_jobs.c.id, _jobs.c.kind, _jobs.c.request, _jobs.c.progress, _jobs.c.problem, result),

@@ -3,6 +3,7 @@
 import heapq
 import math
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from service import database
 from service.jobs.lease import living_workers
 from service.jobs.turns import is_unfinished
+from service.settings import Settings
 
 HAND_OUT_SECONDS = 0.1  # from the end of a job to the beginning of the next one, as measured
 _GOOD_FOR_SECONDS = 1.0
@@ -40,9 +42,9 @@ class Forecast:
 class Outlook:
     """The forecast for all who ask within a second; None stands for what cannot be told."""
 
-    def __init__(self, engine: sa.Engine, lease_seconds: float) -> None:
+    def __init__(self, engine: sa.Engine, settings: Settings) -> None:
         self._engine = engine
-        self._lease_seconds = lease_seconds
+        self._settings = settings
         self._last = Forecast({}, {}), -_GOOD_FOR_SECONDS
 
     def of(self, job_id: str) -> tuple[float | None, float | None]:
@@ -65,7 +67,7 @@ class Outlook:
         forecast, made_at = self._last
         if time.monotonic() - made_at > _GOOD_FOR_SECONDS or not forecast.ends.keys() >= set(job_ids):
             made_at = time.monotonic()
-            forecast = read_forecast(self._engine, self._lease_seconds)
+            forecast = read_forecast(self._engine, self._settings)
             self._last = forecast, made_at
         return forecast, time.monotonic() - made_at
 
@@ -78,13 +80,14 @@ def _soonest(times: Iterable[float | None], age: float) -> float | None:
     return min((left for seconds in times if (left := _left(seconds, age)) is not None), default=None)
 
 
-def read_forecast(engine: sa.Engine, lease_seconds: float) -> Forecast:
+def read_forecast(engine: sa.Engine, settings: Settings) -> Forecast:
     """The forecast as things stand, by the database's own clock."""
-    workers = living_workers(engine, lease_seconds)
+    workers = living_workers(engine, settings.lease_seconds)
     workflow = database.workflow_status(engine)
     unfinished = (
         sa.select(
-            *(_jobs.c.id, _jobs.c.kind, _jobs.c.size, _jobs.c.progress, workflow.c.status, workflow.c.executor_id),
+            *(_jobs.c.id, _jobs.c.kind, _jobs.c.size, _jobs.c.progress, _jobs.c.principal, _jobs.c.role),
+            *(workflow.c.status, workflow.c.executor_id),
             (database.now(engine) - _jobs.c.started_at).label("elapsed"),
         )
         .join_from(workflow, _jobs, workflow.c.workflow_uuid == _jobs.c.id)
@@ -99,28 +102,52 @@ def read_forecast(engine: sa.Engine, lease_seconds: float) -> Forecast:
     waiting = [row for row in rows if row.id not in running]
     waiting.sort(key=lambda row: row.status != "PENDING")  # what a lost worker held comes first
     idle = len(workers) - len(running)
-    return foretell(running, idle, {row.id: durations.of(row.kind, row.size) for row in waiting})
+    limit = settings.running_jobs_per_student
+    limited = {row.id: row.principal for row in rows if limit and row.role == "student"}
+    return foretell(running, idle, {row.id: durations.of(row.kind, row.size) for row in waiting}, limited, limit)
 
 
-def foretell(running: Mapping[str, float | None], idle: int, waiting: Mapping[str, float | None]) -> Forecast:
+def foretell(
+    running: Mapping[str, float | None],
+    idle: int,
+    waiting: Mapping[str, float | None],
+    limited: Mapping[str, str] = {},  # only read
+    limit: int = 0,
+) -> Forecast:
     """The forecast for as many workers as run jobs or are idle, each of which takes the next job when it is free.
 
     Args:
         running: Seconds until each running job ends; None where nobody can tell.
         idle: So many workers do nothing yet.
         waiting: Seconds that each queued job takes, in their order; None where nobody can tell.
+        limited: Whose the jobs are of those who may have only so many running at once.
+        limit: How many that is.
     """
     free_at = [seconds for seconds in (*running.values(), *[0.0] * idle) if seconds is not None]
     heapq.heapify(free_at)
     starts: dict[str, float | None] = dict.fromkeys(waiting)
     ends: dict[str, float | None] = {**running, **starts}
-    for job, seconds in waiting.items():
-        if not free_at:
-            break
-        begins = starts[job] = heapq.heappop(free_at) + HAND_OUT_SECONDS
+    under_way = [(math.inf if seconds is None else seconds, job) for job, seconds in running.items() if job in limited]
+    heapq.heapify(under_way)
+    taken = Counter(limited[job] for _, job in under_way)
+    left = dict(waiting)
+    while free_at and left:
+        now = heapq.heappop(free_at)
+        while under_way and under_way[0][0] <= now:
+            taken[limited[heapq.heappop(under_way)[1]]] -= 1
+        job = next((job for job in left if job not in limited or taken[limited[job]] < limit), None)
+        if job is None:  # this worker waits until somebody whose jobs wait may have another one
+            if under_way[0][0] < math.inf:
+                heapq.heappush(free_at, under_way[0][0])
+            continue
+        seconds = left.pop(job)
+        begins = starts[job] = now + HAND_OUT_SECONDS
         if seconds is not None:
             ends[job] = begins + seconds
             heapq.heappush(free_at, begins + seconds)
+        if job in limited:
+            taken[limited[job]] += 1
+            heapq.heappush(under_way, (math.inf if seconds is None else begins + seconds, job))
     return Forecast(starts, ends)
 
 

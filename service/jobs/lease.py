@@ -69,7 +69,8 @@ class Lease:
         gone = [worker for worker in {*held.values(), *beats} - {self._worker_id} if not self._lives(worker, beats)]
         for job_id, worker in held.items():
             if worker in gone:
-                log.warning("worker %s is gone, its job %s goes back to the queue", worker, job_id)
+                told = "worker %s is gone, its job %s goes back to the queue"
+                log.warning(told, worker, job_id, extra={"job_id": job_id})
                 hand_back(job_id, worker)
         for worker in set(gone).difference(held.values()):
             self._forget(worker)

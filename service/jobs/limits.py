@@ -1,6 +1,9 @@
 """What one student may have under way and in store, and how long the queue may get.
 
 Counted in the transaction that submits, under its lock, so that API processes side by side let in no job too many.
+
+A limit on jobs that run at once is kept by what is in the queue: of a student's unfinished jobs no more than may run,
+the others are set aside and let in one by one as jobs end. So it does not matter which workers are free when.
 """
 
 from collections.abc import Collection
@@ -9,7 +12,7 @@ import sqlalchemy as sa
 
 from service import database
 from service.errors import ModelQuota, QueueFull, TooManyJobs
-from service.jobs.turns import is_unfinished
+from service.jobs.turns import ASIDE, QUEUE, is_unfinished, order
 from service.principals import Principal
 from service.settings import Settings
 
@@ -38,6 +41,38 @@ def check_limits(connection: sa.Connection, settings: Settings, principal: Princ
             _check_models(connection, settings.models_per_student, principal, unfinished, models)
     if settings.queued_jobs:
         _check_queue(connection, settings.queued_jobs, workflow)
+
+
+def queue_of_new_job(connection: sa.Connection, settings: Settings, principal: Principal) -> str:
+    """Where a job that this principal submits now goes. Needs `turns.lock`."""
+    limit = settings.running_jobs_per_student
+    if not limit or principal.role != "student":
+        return QUEUE
+    workflow = database.workflow_status(connection.engine)
+    theirs = is_unfinished(workflow) & (workflow.c.authenticated_user == principal.id)
+    unfinished = connection.scalar(sa.select(sa.func.count()).where(theirs)) or 0
+    return ASIDE if unfinished >= limit else QUEUE
+
+
+def let_in(engine: sa.Engine, settings: Settings) -> None:
+    """Lets jobs set aside into the queue where others of theirs have ended; any process may do so at any time."""
+    workflow = database.workflow_status(engine)
+    is_aside = workflow.c.queue_name == ASIDE
+    place = sa.func.row_number().over(partition_by=workflow.c.authenticated_user, order_by=order(workflow).clauses)
+    ranked = (
+        sa.select(workflow.c.workflow_uuid, is_aside.label("is_aside"), place.label("place"))
+        .join_from(workflow, _jobs, _jobs.c.id == workflow.c.workflow_uuid)
+        # What has its outcome runs no more, though DBOS may not have noted it yet.
+        .where(is_unfinished(workflow), _jobs.c.finished_at.is_(None))
+        .subquery()
+    )
+    has_room = ranked.c.place <= settings.running_jobs_per_student if settings.running_jobs_per_student else sa.true()
+    with engine.connect() as connection:
+        free = list(connection.scalars(sa.select(ranked.c.workflow_uuid).where(ranked.c.is_aside, has_room)))
+    if free:
+        chosen = sa.update(workflow).where(workflow.c.workflow_uuid.in_(free), is_aside)
+        with engine.begin() as connection:
+            connection.execute(chosen.values({"queue_name": QUEUE}))
 
 
 def _check_queue(connection: sa.Connection, limit: int, workflow: sa.TableClause) -> None:

@@ -25,6 +25,7 @@ class Beginning:
         starts: How often it was begun since a state was last saved, this time included.
         is_done: Whether its outcome is kept already: only the word that it has ended is missing.
         principal: Who submitted it, in the role of that time.
+        request_id: Of the request by which they did.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Beginning:
     starts: int
     is_done: bool
     principal: Principal
+    request_id: str | None
 
 
 @database.through_outages
@@ -44,11 +46,11 @@ def begin(engine: sa.Engine, job_id: str) -> Beginning:
         connection.execute(begun)
         turns.note_served(connection, job_id)
         is_done = _jobs.c.result.is_not(None).label("is_done")
-        names = ("kind", "request", "state", "starts", "principal", "role", "course")
+        names = ("kind", "request", "state", "starts", "principal", "role", "course", "request_id")
         query = sa.select(*(_jobs.c[name] for name in names), is_done)
         row = connection.execute(query.where(_jobs.c.id == job_id)).one()
     principal = Principal(row.principal, row.role, row.course)
-    return Beginning(row.kind, row.request, row.state, row.starts, bool(row.is_done), principal)
+    return Beginning(row.kind, row.request, row.state, row.starts, bool(row.is_done), principal, row.request_id)
 
 
 def save_progress(engine: sa.Engine, job_id: str, progress: Mapping[str, Any]) -> None:

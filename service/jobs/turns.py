@@ -12,6 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from service import database
 
 QUEUE = "jobs"
+ASIDE = "aside"
+"""No worker takes from it: jobs of students who have as many in the other one as may run (`service/jobs/limits.py`)."""
 PLACES = 1000  # of one turn; where more principals share a turn, DBOS's own time of submission tells the rest apart
 LAST_PRIORITY = 2**31 - 1  # that DBOS takes: two million turns between two moments at which nothing is left to do
 
@@ -29,7 +31,12 @@ def lock(connection: sa.Connection) -> None:
 def is_unfinished(workflow: sa.FromClause) -> sa.ColumnElement[bool]:
     """Whether a job is queued or running; written out, as SQLite looks for constants to choose DBOS's index by."""
     statuses = [sa.literal_column(f"'{status}'") for status in ("ENQUEUED", "PENDING")]
-    return sa.and_(workflow.c.queue_name == QUEUE, workflow.c.status.in_(statuses))
+    return sa.and_(workflow.c.queue_name.in_((QUEUE, ASIDE)), workflow.c.status.in_(statuses))
+
+
+def order(workflow: sa.FromClause) -> sa.Tuple:
+    """What the queue is ordered by, the next job first: one set aside lets all others go before."""
+    return sa.tuple_(sa.case((workflow.c.queue_name == ASIDE, 1), else_=0), workflow.c.priority)
 
 
 def next_priority(connection: sa.Connection, principal: str) -> int:

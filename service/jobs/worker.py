@@ -24,12 +24,14 @@ from models.work import Work
 from service import database
 from service.errors import HTTP_PROBLEMS, LostJob, OutOfMemory, ServiceError, problem_of
 from service.jobs import records
-from service.jobs.engine import APPLICATION, EVENTS, QUEUE, SERIALIZER, VERSION, WORKFLOW
+from service.jobs.engine import APPLICATION, EVENTS, SERIALIZER, VERSION, WORKFLOW
 from service.jobs.kinds import Kind, Outcome
 from service.jobs.lease import Lease, hand_back, jobs_held
+from service.jobs.limits import let_in
 from service.jobs.retention import Retention
+from service.jobs.turns import QUEUE
 from service.lab import Lab
-from service.logs import job_id_of_this_thread
+from service.logs import job_id_of_this_thread, request_id
 from service.settings import Settings
 from service.warming import warm_in_background
 
@@ -60,6 +62,7 @@ def run_worker(settings: Settings, kinds: Mapping[str, Kind[Any, Any]], worker_i
 
     def each_round() -> None:
         worker.look_after_jobs()
+        let_in(engine, settings)
         retention.each_round()
 
     lease = Lease(engine, worker_id, settings.lease_seconds, each_round)
@@ -126,6 +129,7 @@ class Worker:
         Cancellation and loss of the lease arrive as exceptions that are no `Exception`, at the next word to the stream.
         """
         job_id_of_this_thread.set(job_id)
+        request_id.set(None)
         attempt = _Attempt(job_id)
         self._attempts.append(attempt)
         try:
@@ -148,6 +152,14 @@ class Worker:
             raise
         finally:
             self._attempts.remove(attempt)
+            self._let_next_in()
+
+    def _let_next_in(self) -> None:
+        try:
+            let_in(self._engine, self._lab.settings)
+        except Exception as error:
+            if not database.is_outage(error):
+                raise  # else the lease's next round does it
 
     def look_after_jobs(self) -> None:
         """Sees to it that neither this worker waits for a job that is not its own, nor a job for this worker."""
@@ -161,7 +173,7 @@ class Worker:
             silent_for = time.monotonic() - attempt.sign_of_life
             if silent_for >= self._lab.settings.stuck_seconds and attempt.job_id not in held:
                 told = "job %s is this worker's no more, yet does not stop since %.0f s; the worker restarts"
-                log.error(told, attempt.job_id, silent_for)
+                log.error(told, attempt.job_id, silent_for, extra={"job_id": attempt.job_id})
                 os._exit(3)
 
     def _hand_back_forgotten(self, held: Collection[str]) -> None:
@@ -173,12 +185,14 @@ class Worker:
         self._forgotten = {job_id: self._forgotten.get(job_id, now) for job_id in held if job_id not in at_work}
         for job_id, since in self._forgotten.items():
             if now - since > self._lab.settings.lease_seconds:
-                log.warning("job %s was taken or ended during an outage, it goes back to the queue", job_id)
+                told = "job %s was taken or ended during an outage, it goes back to the queue"
+                log.warning(told, job_id, extra={"job_id": job_id})
                 hand_back(job_id, self._worker_id)
 
     def _outcome(self, attempt: _Attempt) -> Outcome | None:
         """What the job ends with; None if that is kept already."""
         beginning = records.begin(self._engine, attempt.job_id)
+        request_id.set(beginning.request_id)
         if beginning.is_done:
             return None
         log.info("a job of kind %s %s", beginning.kind, "begins" if beginning.state is None else "goes on")

@@ -25,7 +25,19 @@ from service.settings import Settings
 from tests.postgresql import cluster
 from tests.service_process import ROOT, serving
 
-CHECKS = ["settings", "data folder", "disk", "database", "keys", "models", "digits", "kernels", "port", "worker"]
+CHECKS = [
+    "settings",
+    "data folder",
+    "disk",
+    "database",
+    "keys",
+    "limits",
+    "models",
+    "digits",
+    "kernels",
+    "port",
+    "worker",
+]
 
 
 def settings(data: Path, **given: object) -> Settings:
@@ -285,6 +297,32 @@ def test_as_json_it_says_the_same_and_a_problem_ends_it_with_1(prepared: Path) -
     assert told["can_serve"] is False
     assert [finding["check"] for finding in told["findings"]] == CHECKS
     assert {finding["check"] for finding in told["findings"] if finding["verdict"] == "problem"} == {"database"}
+
+
+def test_the_limits_in_force_are_told(tmp_path: Path) -> None:
+    given = settings(tmp_path, jobs_per_student=7, running_jobs_per_student=2, models_per_student=0, keep_days=30)
+    finding = doctor._limits(given)
+    assert finding.verdict is Verdict.OK
+    assert "7 unfinished jobs, 2 of them running at once, any number of models" in finding.finding
+    assert "500 of each student, for 30 days" in finding.finding
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint", "remedy"),
+    [
+        ({"jobs_per_student": 1000}, "fill the queue", "PATCHCLAMP_QUEUED_JOBS"),
+        ({"jobs_per_student": 0}, "fill the queue", "PATCHCLAMP_QUEUED_JOBS"),
+        ({"running_jobs_per_student": 51}, "ever has so many", "PATCHCLAMP_RUNNING_JOBS_PER_STUDENT"),
+        ({"keep_per_student": 49}, "forgotten while", "PATCHCLAMP_KEEP_PER_STUDENT"),
+        ({"requests_per_minute": 60}, "draws", "PATCHCLAMP_REQUESTS_PER_MINUTE be at least 3600"),
+        ({"workers": 64, "worker_memory_mb": 10**6}, "more memory than the", "PATCHCLAMP_WORKER_MEMORY_MB"),
+    ],
+)
+def test_limits_that_do_not_fit_are_named(tmp_path: Path, given: dict[str, int], complaint: str, remedy: str) -> None:
+    finding = doctor._limits(settings(tmp_path, **given))
+    assert finding.verdict is Verdict.WARNING
+    assert complaint in finding.finding
+    assert remedy in finding.remedy
 
 
 @pytest.mark.parametrize("given", [{"PATCHCLAMP_PRT": "80"}, {"PATCHCLAMP_WORKERS": "0"}, {"PATCHCLAMP_HOST": "::"}])

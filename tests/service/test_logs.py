@@ -118,6 +118,7 @@ def test_nothing_that_the_client_wrote_is_in_its_line(api: Service) -> None:
         client.get(f"/web/{CLIENT_S_SECRET}")
         client.post("/lstm/simulate", json={CLIENT_S_SECRET: CLIENT_S_SECRET})
     told = told_of(api, "discreet", 4)
+    assert [line["problem"] for line in told] == ["unknown-model", "not-found", "not-found", "invalid-request"]
     assert [(line["route"], line["status"]) for line in told] == [
         ("/models/{model_id}", 404),
         ("unmatched", 404),
@@ -135,14 +136,19 @@ def test_the_line_of_a_request_names_the_job_that_it_made_or_asked_for(api: Serv
     assert [line.get("job_id") for line in told_of(api, "about-a-job", 3)] == [job, job, None]
 
 
-def test_what_a_worker_says_of_a_job_names_it_as_the_request_s_line_does(tmp_path: Path) -> None:
+def test_what_a_worker_says_of_a_job_names_it_and_the_request_that_submitted_it(tmp_path: Path) -> None:
     with serving(tmp_path, environment={"PATCHCLAMP_LOG_FORMAT": "json"}) as service, service.client() as client:
-        wanted = {"X-Request-ID": "submitted", "Prefer": "wait=60"}
-        job = client.post("/lstm/train", json={"max_steps": 1, "seed": 1}, headers=wanted).json()["id"]
+        made = {}
+        for request in ("first", "second"):
+            wanted = {"X-Request-ID": request, "Prefer": "wait=60"}
+            made[request] = client.post("/lstm/train", json={"max_steps": 1, "seed": 1}, headers=wanted).json()["id"]
     logged = map(json.loads, filter(lambda line: line.startswith("{"), service.log.read_text("utf-8").splitlines()))
     of_worker = [line for line in logged if line["logger"] == "service.jobs.worker" and "job_id" in line]
-    assert {line["job_id"] for line in of_worker} == {job}
-    assert [line["message"] for line in of_worker] == ["a job of kind lstm.train begins", "the job has succeeded"]
+    assert [(line["request_id"], line["job_id"], line["message"]) for line in of_worker] == [
+        (request, job, message)
+        for request, job in made.items()
+        for message in ("a job of kind lstm.train begins", "the job has succeeded")
+    ]
 
 
 def test_a_server_s_fault_is_an_error_with_its_trace_beside_it(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from service import database
 from service.jobs import records
 from service.jobs.engine import Job, Jobs, Settled
 from service.jobs.kinds import Outcome
+from service.jobs.limits import let_in
+from service.jobs.turns import QUEUE
 from service.principals import Principal, Role
 from service.settings import Settings
 
@@ -17,7 +19,8 @@ class Queue:
 
     def __init__(self, engine: sa.Engine, **settings: Any) -> None:
         self.engine = engine
-        self.jobs = Jobs(engine, Settings(**settings))
+        self.settings = Settings(**settings)
+        self.jobs = Jobs(engine, self.settings)
         self._owners: dict[str, str] = {}
 
     def send(self, principal: str, role: Role = "lecturer", models: int = 0, key: str | None = None) -> Job:
@@ -33,7 +36,8 @@ class Queue:
     def take(self) -> str:
         """Begins the next job; tells its id."""
         workflow = database.workflow_status(self.engine)
-        waiting = sa.select(workflow.c.workflow_uuid).where(workflow.c.status == "ENQUEUED")
+        is_waiting = sa.and_(workflow.c.status == "ENQUEUED", workflow.c.queue_name == QUEUE)
+        waiting = sa.select(workflow.c.workflow_uuid).where(is_waiting)
         with self.engine.connect() as connection:
             job_id = connection.scalars(waiting.order_by(workflow.c.priority).limit(1)).one()
         self.set(job_id, "PENDING")
@@ -47,6 +51,7 @@ class Queue:
 
     def end(self, job_id: str, status: str = "SUCCESS") -> None:
         records.save_outcome(self.engine, job_id, Outcome({}))
+        let_in(self.engine, self.settings)
         self.set(job_id, status)
 
     def do(self, jobs: int) -> str:

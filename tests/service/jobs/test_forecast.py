@@ -34,6 +34,21 @@ def test_behind_a_job_that_nobody_knows_nothing_is_foretold_unless_another_worke
     assert told.ends == {"new": None, "a": 1 + GAP, "newer": None, "b": None}
 
 
+def test_of_a_student_who_may_have_one_running_the_next_job_waits_for_the_one_before() -> None:
+    whose = {"a1": "a", "a2": "a", "a3": "a", "b1": "b"}
+    told = foretell({"a1": 9.0}, 1, {"a2": 5.0, "b1": 2.0, "a3": 1.0}, whose, limit=1)
+    assert told.starts == {"a2": pytest.approx(9 + GAP), "b1": GAP, "a3": pytest.approx(14 + 2 * GAP)}
+    assert told.ends["a3"] == pytest.approx(15 + 2 * GAP)
+    nobody_knows = foretell({"a1": None}, 1, {"a2": 5.0, "c": 1.0}, whose, limit=1)
+    assert nobody_knows.starts == {"a2": None, "c": GAP}
+
+
+def test_a_student_who_may_have_two_running_takes_two_workers_of_three() -> None:
+    whose = {"a1": "a", "a2": "a", "a3": "a"}
+    told = foretell({}, 3, {"a1": 4.0, "a2": 3.0, "a3": 1.0, "lecturer": 1.0}, whose, limit=2)
+    assert told.starts == {"a1": GAP, "a2": GAP, "a3": pytest.approx(3 + 2 * GAP), "lecturer": GAP}
+
+
 def test_a_job_takes_what_the_middle_one_of_its_like_took() -> None:
     assert of_seconds((100, 1.0), (100, 2.0), (100, 60.0)).of("cnn.tune", 100) == 2.0
 

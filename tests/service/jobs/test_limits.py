@@ -1,14 +1,18 @@
 """One job too many, on both databases."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import NoResultFound
 
 from service import database
 from service.database import MICROSECONDS
 from service.errors import ModelQuota, QueueFull, TooManyJobs
+from service.jobs.limits import let_in
+from service.settings import Settings
 from tests.service.jobs.queue import Queue
 
 
@@ -105,6 +109,73 @@ def test_a_model_is_counted_once_while_its_job_is_about_to_end(queue: Queue) -> 
     queue.set(job.id, "SUCCESS")
     with pytest.raises(ModelQuota, match="keep 1 models, your unfinished jobs will make 0,"):
         queue.send("a", "student", models=4)
+
+
+@pytest.fixture
+def narrow(either_engine: sa.Engine) -> Iterator[Queue]:
+    """A queue in which each student may have one job running."""
+    queue = Queue(either_engine, running_jobs_per_student=1)
+    yield queue
+    queue.jobs.close()
+
+
+def position(queue: Queue, job_id: str) -> int | None:
+    return queue.jobs.get(job_id).position
+
+
+def test_a_student_runs_so_many_jobs_at_once_whatever_worker_is_free(narrow: Queue) -> None:
+    a1, a2, a3 = (narrow.send("a", "student").id for _ in range(3))
+    b1, b2 = (narrow.send("b", "student").id for _ in range(2))
+    assert [position(narrow, job) for job in (a1, b1, a2, b2, a3)] == [1, 2, 3, 4, 5]
+    assert [narrow.take(), narrow.take()] == [a1, b1]
+    with pytest.raises(NoResultFound):
+        narrow.take()  # a third worker has nothing to do
+    assert [position(narrow, job) for job in (a2, b2, a3)] == [1, 2, 3]
+    narrow.end(b1)
+    assert [position(narrow, job) for job in (b2, a2, a3)] == [1, 2, 3]
+    assert narrow.take() == b2
+    narrow.end(a1)
+    assert narrow.take() == a2
+    assert position(narrow, a3) == 1
+
+
+def test_a_running_job_that_is_cancelled_lets_the_student_s_next_one_in(narrow: Queue) -> None:
+    first, second, third = (narrow.send("a", "student").id for _ in range(3))
+    narrow.take()
+    narrow.jobs.cancel(first)
+    assert narrow.take() == second
+    narrow.jobs.cancel(third)
+    narrow.end(second)
+    assert narrow.send("a", "student").position == 1
+
+
+def test_lecturers_run_as_many_as_there_are_workers(narrow: Queue) -> None:
+    made = narrow.submit("lecturer", 3)
+    assert [narrow.take() for _ in made] == made
+
+
+def test_what_was_set_aside_is_let_in_where_the_limit_is_off_again(narrow: Queue) -> None:
+    made = [narrow.send("a", "student").id for _ in range(3)]
+    let_in(narrow.engine, Settings(running_jobs_per_student=2))  # pyright: ignore[reportCallIssue]
+    assert [narrow.take(), narrow.take()] == made[:2]
+    let_in(narrow.engine, Settings())  # pyright: ignore[reportCallIssue]
+    assert narrow.take() == made[2]
+
+
+def test_simultaneous_ends_let_in_no_job_too_many(either_engine: sa.Engine) -> None:
+    queue = Queue(either_engine, running_jobs_per_student=2)
+    waiting = {queue.send("a", "student").id for _ in range(12)}
+    running = {queue.take(), queue.take()}
+    while running:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(queue.end, [*running] * 4))
+        waiting -= running
+        running = {queue.take() for _ in range(min(2, len(waiting)))}
+        if waiting:
+            with pytest.raises(NoResultFound):
+                queue.take()
+    assert waiting == set()
+    queue.jobs.close()
 
 
 def test_zero_switches_a_limit_off(queue: Queue) -> None:
