@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -124,7 +124,8 @@ def run(kind_of_database: str, plan: Plan, folder: Path, expected: Undisturbed) 
         server = stack.enter_context(running_cluster()) if kind_of_database == "postgresql" else None
         installation = stack.enter_context(_Installation(plan, folder, server))
         _play(installation, plan, report)
-        _examine(installation, report, expected)
+        with _Client(installation, report, "examination") as client:
+            _examine(client, installation, report, expected)
     report.seconds = time.monotonic() - began
     return report
 
@@ -177,6 +178,12 @@ class _Client:
         self.chance = random.Random(seed)
         self._installation, self._report = installation, report
         self._http = httpx.Client(timeout=10)
+
+    def __enter__(self) -> "_Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     def insist(self, method: str, path: str, expected: tuple[int, ...] = (200,), **options: Any) -> httpx.Response:
         """The answer, once there is one."""
@@ -232,31 +239,28 @@ def _play(installation: _Installation, plan: Plan, report: Report) -> None:
         "watcher": _watch,
         **{f"prober {number}": partial(_probe, url=url) for number, url in enumerate(installation.urls)},
     }
-    threads = []
-    for name, act in acts.items():
-        client = _Client(installation, report, f"{plan.seed} {name}")
-        threads.append(
-            threading.Thread(target=_guarded, args=(partial(act, name, client, installation, report), report))
-        )
-        threads[-1].start()
+    threads = [threading.Thread(target=_guarded, args=(act, name, installation, report)) for name, act in acts.items()]
+    for thread in threads:
+        thread.start()
     _disturb(installation, plan, report)
     installation.no_more_work.set()
-    client = _Client(installation, report, "the end")
     deadline = time.monotonic() + DRAIN_SECONDS
-    while any(job["status"] not in TERMINAL for job in client.jobs()) and time.monotonic() < deadline:
-        time.sleep(0.5)
+    with _Client(installation, report, "the end") as client:
+        while any(job["status"] not in TERMINAL for job in client.jobs()) and time.monotonic() < deadline:
+            time.sleep(0.5)
     installation.is_over.set()
     for thread in threads:
         thread.join()
 
 
-def _guarded(act: partial[None], report: Report) -> None:
+def _guarded(act: Callable[..., None], name: str, installation: _Installation, report: Report) -> None:
     try:
-        act()
+        with _Client(installation, report, f"{report.seed} {name}") as client:
+            act(name, client, installation, report)
     except BrokenPromise as promise:
         report.broken.append(str(promise))
     except Exception as error:  # a thread's own end would be noticed by nobody
-        report.broken.append(f"{act.func}: {error!r}")
+        report.broken.append(f"{name}: {error!r}")
 
 
 def _disturb(installation: _Installation, plan: Plan, report: Report) -> None:
@@ -400,9 +404,8 @@ def _is_sound(states: dict[str, str], has_server: bool) -> bool:
     return is_free and states["database"] == "up" and "up" in workers
 
 
-def _examine(installation: _Installation, report: Report, expected: Undisturbed) -> None:
+def _examine(client: _Client, installation: _Installation, report: Report, expected: Undisturbed) -> None:
     """Looks at what has become of every accepted job."""
-    client = _Client(installation, report, "examination")
     jobs = {job["id"]: job for job in client.jobs()}
     report.counts["accepted"] = len(installation.accepted)
     report.counts["attempts"] = sum(job["attempts"] for job in jobs.values())

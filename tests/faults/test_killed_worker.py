@@ -2,24 +2,22 @@
 
 import json
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
 import pytest
 
-from models.digits import Digits
+from tests.faults.asking import ended, progress, submit, until
+from tests.faults.undisturbed import Submission, Undisturbed
 from tests.postgresql import cluster
 from tests.service_process import Service, await_ready, serving
 
-DIGIT_TRAINING = ("/cnn/train", {"target_accuracy": 1.0, "max_steps": 1800, "seed": 11})
-MEMORY_TRAINING = (
-    "/lstm/train",
-    {"target_loss": 1e-9, "max_steps": 8_000, "hidden_size": 8, "networks": 4, "seed": 11},
+DIGIT_TRAINING = Submission("cnn.train", '{"target_accuracy": 1.0, "max_steps": 1800, "seed": 11}')
+MEMORY_TRAINING = Submission(
+    "lstm.train", '{"target_loss": 1e-9, "max_steps": 6000, "hidden_size": 8, "networks": 4, "seed": 11}'
 )
 
 
@@ -32,52 +30,45 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
             yield url
 
 
-def test_a_restarted_worker_goes_on_where_it_was_killed(tmp_path: Path, digits: Digits) -> None:
+def test_a_restarted_worker_goes_on_where_it_was_killed(tmp_path: Path, expected: Undisturbed) -> None:
     with serving(tmp_path) as service, service.client() as client:
-        undisturbed = result(client, submit(client, DIGIT_TRAINING))
-        job = submit(client, DIGIT_TRAINING)
+        job = submit(client, DIGIT_TRAINING, "killed").json()["id"]
         for step in (700, 1300):
-            until(lambda step=step: progress(client, job) >= step)
+            until(lambda step=step: progress(client, job)["step"] >= step)
             worker_of(service).kill()
-        disturbed = result(client, job)
+        assert ended(client, job) == expected.result(DIGIT_TRAINING, job)
         assert client.get(f"/jobs/{job}").json()["attempts"] == 3
         # It went on, rather than began again: no killed attempt's first hundred steps were done twice.
         assert steps_told(client, job).count(100) == 1
-    assert disturbed["model"]["sha256"] == undisturbed["model"]["sha256"]
-    assert disturbed["history"] == undisturbed["history"]
 
 
-def test_another_worker_takes_over_from_one_that_is_gone(tmp_path: Path, database: str) -> None:
+def test_another_worker_takes_over_from_one_that_is_gone(tmp_path: Path, database: str, expected: Undisturbed) -> None:
     environment = {"PATCHCLAMP_DATABASE_URL": database, "PATCHCLAMP_LEASE_SECONDS": "2"}
     with ExitStack() as stack:
         first = stack.enter_context(serving(tmp_path, "worker", environment=environment, is_awaited=False))
         api = stack.enter_context(serving(tmp_path, "api", environment=environment))
         client = stack.enter_context(api.client())
-        undisturbed = result(client, submit(client, MEMORY_TRAINING))
-        job = submit(client, MEMORY_TRAINING)
-        until(lambda: progress(client, job) >= 600)
+        job = submit(client, MEMORY_TRAINING, "killed").json()["id"]
+        until(lambda: progress(client, job)["step"] >= 600)
         first.process.send_signal(signal.SIGKILL)
         stack.enter_context(serving(tmp_path, "worker", environment=environment, is_awaited=False))
-        disturbed = result(client, job)
-    assert disturbed["model"]["sha256"] == undisturbed["model"]["sha256"]
+        assert ended(client, job) == expected.result(MEMORY_TRAINING, job)
 
 
-def test_a_frozen_worker_that_wakes_is_fenced(tmp_path: Path, database: str) -> None:
+def test_a_frozen_worker_that_wakes_is_fenced(tmp_path: Path, database: str, expected: Undisturbed) -> None:
     environment = {"PATCHCLAMP_DATABASE_URL": database, "PATCHCLAMP_LEASE_SECONDS": "2"}
     with ExitStack() as stack:
         frozen = stack.enter_context(serving(tmp_path, "worker", environment=environment, is_awaited=False))
         api = stack.enter_context(serving(tmp_path, "api", environment=environment))
         client = stack.enter_context(api.client())
-        undisturbed = result(client, submit(client, MEMORY_TRAINING))
-        job = submit(client, MEMORY_TRAINING)
-        until(lambda: progress(client, job) >= 500)
+        job = submit(client, MEMORY_TRAINING, "killed").json()["id"]
+        until(lambda: progress(client, job)["step"] >= 500)
         frozen.process.send_signal(signal.SIGSTOP)
         stack.enter_context(serving(tmp_path, "worker", environment=environment, is_awaited=False))
         until(lambda: client.get(f"/jobs/{job}").json()["attempts"] == 2)
         frozen.process.send_signal(signal.SIGCONT)
-        disturbed = result(client, job)
+        assert ended(client, job) == expected.result(MEMORY_TRAINING, job)
         models = [model for model in client.get("/models").json()["models"] if model["card"].get("job") == job]
-    assert disturbed["model"]["sha256"] == undisturbed["model"]["sha256"]
     assert len(models) == 1
 
 
@@ -95,26 +86,6 @@ def test_readiness_tells_the_truth_about_the_worker_within_the_lease(tmp_path: P
                 until(lambda: client.get("/readyz").status_code == 503, seconds=6)
 
 
-def submit(client: httpx.Client, training: tuple[str, dict[str, Any]]) -> str:
-    response = client.post(training[0], json=training[1])
-    assert response.status_code == 202, response.text
-    return response.json()["id"]
-
-
-def progress(client: httpx.Client, job: str) -> int:
-    return client.get(f"/jobs/{job}").json()["progress"]["step"]
-
-
-def result(client: httpx.Client, job: str) -> dict[str, Any]:
-    """The result, once the job's last event has come."""
-    with client.stream("GET", f"/jobs/{job}/events", timeout=120) as response:
-        for _ in response.iter_lines():
-            pass
-    found = client.get(f"/jobs/{job}/result?renderings=none")
-    assert found.status_code == 200, json.dumps(client.get(f"/jobs/{job}").json())
-    return found.json()
-
-
 def steps_told(client: httpx.Client, job: str) -> list[int]:
     """The steps of all progress events, of all attempts."""
     with client.stream("GET", f"/jobs/{job}/events") as response:
@@ -125,10 +96,3 @@ def steps_told(client: httpx.Client, job: str) -> list[int]:
 def worker_of(service: Service) -> psutil.Process:
     children = psutil.Process(service.process.pid).children()
     return next(child for child in children if "worker" in child.cmdline())
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was never met"
-        time.sleep(0.02)
