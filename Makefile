@@ -13,12 +13,13 @@ ARTIFACTS := digit-net digit-net-best memory-lstm memory-lstm-open memory-lstm-l
 serve: $(VENV)/runtime  ## the service with its worker on 127.0.0.1:8000
 	@$(BIN)/patchclamp serve
 
-# First what only computes, on two cores; then what starts services and looks at its watch, one after the other.
-COMPUTING := tests/models tests/fuzz
+# What looks at its watch or at memory, or wants both cores: it has the machine to itself, after all others side by side.
+ALONE := tests/benchmarks tests/browser tests/faults \
+	$(patsubst %,tests/contract/test_%.py,hostile jobs limits queue schema slow_clients)
 
 test: $(VENV)/development  ## all tests; says which it leaves out and why
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(COMPUTING)
-	@$(BIN)/python -m pytest $(COMPUTING:%=--ignore=%)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ALONE:%=--ignore=%)
+	@$(BIN)/python -m pytest $(ALONE)
 
 chaos: $(VENV)/development  ## two APIs, two workers, 60 kills, on both databases; some ten minutes (SEED=7 repeats a plan)
 	@$(BIN)/python -m tests.faults.chaos $(if $(SEED),--seed $(SEED))
