@@ -13,9 +13,8 @@ ARTIFACTS := digit-net digit-net-best memory-lstm memory-lstm-open memory-lstm-l
 serve: $(VENV)/runtime  ## the service with its worker on 127.0.0.1:8000
 	@$(BIN)/patchclamp serve
 
-# What looks at its watch or at memory, or wants both cores: it has the machine to itself, after all others side by side.
-ALONE := tests/benchmarks tests/browser tests/faults \
-	$(patsubst %,tests/contract/test_%.py,hostile jobs limits queue schema slow_clients)
+# What holds forecasts and speeds to its watch, or wants both cores, has the machine to itself, after all others.
+ALONE := tests/benchmarks tests/browser $(patsubst %,tests/contract/test_%.py,limits queue schema)
 
 test: $(VENV)/development  ## all tests; says which it leaves out and why
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ALONE:%=--ignore=%)
