@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+Metrics = Mapping[str, float | int | bool | list[float] | None]
+"""Figures worth watching by their names; finite numbers."""
+
 
 class Work(Protocol):
     """What training and tuning have in common.
@@ -27,8 +30,8 @@ class Work(Protocol):
         ...
 
     @property
-    def metrics(self) -> Mapping[str, float | int | bool | None]:
-        """The latest figures worth watching, such as the loss; finite numbers."""
+    def metrics(self) -> Metrics:
+        """The latest figures worth watching, such as the loss."""
         ...
 
     def advance(self) -> None:

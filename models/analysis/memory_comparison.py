@@ -15,6 +15,7 @@ from models.errors import CorruptCheckpoint, InvalidAnalysis
 from models.memory_lstm import MemoryLSTM
 from models.memory_task import chance_loss
 from models.training.memory_lstm import AT_CHANCE, MemoryTraining, MemoryTrainingSettings
+from models.work import Metrics
 
 Change = Literal["improved", "worse", "stopped learning", "unchanged"]
 
@@ -70,7 +71,7 @@ class MemoryComparison:
         return len(self._trainings) == len(self._settings) and self._trainings[-1].is_finished
 
     @property
-    def metrics(self) -> dict[str, float | int | bool | None]:
+    def metrics(self) -> Metrics:
         """Which setting is trained, counted from 0, and what its training says of itself."""
         if not self._trainings:
             return {"setting": 0}

@@ -21,6 +21,7 @@ from models.checkpoints import pack, unpack
 from models.errors import CorruptCheckpoint, InvalidTraining
 from models.memory_lstm import MemoryLSTM, Weights, fused_prediction, stacked_prediction
 from models.memory_task import REPORT, SHORTEST_SEQUENCE, LossOn, Trials, chance_loss, memory_trials
+from models.work import Metrics
 
 BLOCK_STEPS = 500
 AT_CHANCE = 0.9
@@ -151,11 +152,12 @@ class MemoryTraining:
         return self._is_trained and len(self._judgements) == self.settings.networks
 
     @property
-    def metrics(self) -> dict[str, float | int | bool | None]:
-        """The lowest loss of the latest block, its chance level, and how many networks are solved."""
-        latest = self.history[-1] if self.history else {"losses": [None], "chance_loss": None}
-        loss = None if not self.history else min(latest["losses"])
-        return {"loss": loss, "chance_loss": latest["chance_loss"], "solved": self._solved}
+    def metrics(self) -> Metrics:
+        """The lowest loss of the latest block, its chance level, every network's loss, and how many are solved."""
+        if not self.history:
+            return {"loss": None, "chance_loss": None, "losses": None, "solved": 0}
+        losses, chance_loss = self.history[-1]["losses"], self.history[-1]["chance_loss"]
+        return {"loss": min(losses), "chance_loss": chance_loss, "losses": losses, "solved": self._solved}
 
     def advance(self) -> None:
         """Does a slice of training, or judges one network."""

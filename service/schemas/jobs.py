@@ -31,7 +31,7 @@ class Progress(BaseModel):
     total: int | None
     fraction: float
     eta_seconds: float | None = Field(description="Until it ends, of a queued or a running job.")
-    metrics: dict[str, float | int | bool | None]
+    metrics: dict[str, float | int | bool | list[float] | None]
 
 
 class Links(BaseModel):

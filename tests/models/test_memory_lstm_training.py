@@ -237,13 +237,14 @@ def test_the_report_is_ready_for_json_and_names_the_best():
 
 @pytest.mark.usefixtures("short_slices")
 def test_metrics_are_silent_until_the_first_block_is_done():
-    training = MemoryTraining(MemoryTrainingSettings(seed=0, max_steps=600))
-    assert training.metrics == {"loss": None, "chance_loss": None, "solved": 0}
+    training = MemoryTraining(MemoryTrainingSettings(seed=0, networks=2, max_steps=600))
+    assert training.metrics == {"loss": None, "chance_loss": None, "losses": None, "solved": 0}
     training.advance()
     assert training.metrics["loss"] is None
     while training.step < 500:
         training.advance()
-    assert training.metrics["loss"] == training.history[0]["losses"][0]
+    assert training.metrics["losses"] == training.history[0]["losses"]
+    assert training.metrics["loss"] == min(training.history[0]["losses"])
 
 
 @pytest.mark.parametrize(
