@@ -103,9 +103,8 @@ class Student:
     def train_memories(self, networks: int = 2) -> None:
         """Trains memory networks of seed 1."""
         self.page.get_by_label("Side by side").fill(str(networks))
-        more = self.page.locator(".memory form details")
-        more.evaluate("each => (each.open = true)")
-        more.get_by_label("Seed").fill("1")
+        self.page.locator(".memory form").get_by_text("More", exact=True).click()
+        self.page.locator(".memory form").get_by_label("Seed").fill("1")
         self.page.get_by_role("button", name="Train", exact=True).click()
         expect(self.page.get_by_role("button", name="Show the network")).to_have_count(networks, timeout=60_000)
 

@@ -16,6 +16,7 @@ from tests.service_process import Service
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "three.png"
 LAYERS = ("l1", "l2", "l3", "l4", "y")
 MILLISECONDS_AT_MOST = 50
+ROUNDS = 4
 _MEASURE = """
 () => new Promise((resolve) => {
   const sheet = document.querySelector("[role=application]");
@@ -213,10 +214,12 @@ def test_what_is_no_picture_is_refused_in_words(student: Student) -> None:
 def test_the_bars_are_painted_within_50_ms_of_the_pointer(student: Student) -> None:
     student.draw()
     expect(student.page.locator(".probabilities .is-likeliest")).to_be_visible()
-    rounds = [sorted(student.page.evaluate(_MEASURE)) for _ in range(2)]
-    best = min(rounds, key=lambda times: times[37])
-    print(f"from pointer to bars: p50 {statistics.median(best):.1f} ms, p95 {best[37]:.1f} ms")
-    assert statistics.median(best) < MILLISECONDS_AT_MOST
+    for _ in range(ROUNDS):  # on a machine that does something else besides, not every round is a quiet one
+        times = sorted(student.page.evaluate(_MEASURE))
+        print(f"from pointer to bars: p50 {statistics.median(times):.1f} ms, p95 {times[37]:.1f} ms")
+        if times[37] < MILLISECONDS_AT_MOST:
+            return
+    raise AssertionError(f"in none of {ROUNDS} rounds were 38 of 40 points painted in {MILLISECONDS_AT_MOST} ms")
 
 
 def test_the_page_says_that_the_service_is_gone_keeps_the_drawing_and_goes_on_by_itself(

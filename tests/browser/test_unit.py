@@ -9,16 +9,31 @@ from models.digits import Digits
 from tests.browser.student import Student
 
 pytestmark = pytest.mark.usefixtures("digits")
+# At each frame: what is there for less time than Playwright takes to look again.
+_WATCH = """([sentence, canvas]) => {
+  window.seen = { words: new Set(), pictures: new Set(), bar: false };
+  const look = () => {
+    seen.words.add(sentence.textContent);
+    seen.pictures.add(canvas.toDataURL());
+    seen.bar ||= document.querySelector(".controls progress").checkVisibility();
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
 _LONG = "/#unit?layer=l3&unit=10&starts=256&steps=5000&robustness=1"
 
 
 def test_a_stimulus_forms_before_the_eye_and_the_address_shows_the_same_job_again(student: Student) -> None:
     student.page.goto("/#unit?layer=l2&unit=100")
     sentence = student.page.locator(".stimulus .sentence")
+    canvas = student.page.get_by_role("img", name="The preferred stimulus")
+    student.page.evaluate(_WATCH, [sentence.element_handle(), canvas.element_handle()])
     student.page.get_by_role("button", name="Find its stimulus").click()
-    expect(student.page.get_by_role("progressbar")).to_be_visible()
-    expect(sentence).to_contain_text("Searching: its drive is", timeout=30_000)
     told = student.told()
+    seen = student.page.evaluate("({ words: [...seen.words], pictures: seen.pictures.size, bar: seen.bar })")
+    assert any(words.startswith("Searching: its drive is") for words in seen["words"])
+    assert seen["pictures"] >= 3  # paper, one or more previews, the stimulus
+    assert seen["bar"]
     assert float(re.search("to ([0-9.]+) in", told)[1]) > float(re.search("from ([0-9.]+) to", told)[1])  # type: ignore[index]
     assert "to 1." in told
     for picture in ("The search", "Every start"):
@@ -83,6 +98,8 @@ def test_a_unit_is_recognised_in_the_quiz_by_pointer_and_told_on_request(student
     student.page.get_by_role("button", name="Ask me").click()
     after = student.layer("y after")
     expect(after).to_be_visible(timeout=30_000)
+    student.page.get_by_role("button", name="Tell me").click()
+    expect(student.page.locator(".quiz [role=status]")).to_contain_text(re.compile(r"^It was output \d\. Open"))
     after.click(position={"x": 5, "y": 5})
     verdict = student.page.locator(".quiz [role=status]")
     expect(verdict).to_contain_text("the drive of y unit 0")

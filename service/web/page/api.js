@@ -103,17 +103,18 @@ export function keepKey(key) {
 async function send(call, accept, signal) {
   for (let tries = 0; ; tries += 1) {
     if (tries > 1) await pause(waitMs(tries)); // alive, and yet this call fails: a proxy that is out of patience
-    const response = await tried(call, accept, signal);
+    const key = sessionStorage.getItem(KEY);
+    const response = await tried(call, accept, key, signal);
     if (response === null) await returned(signal);
     else if (response.ok) return response;
-    else if (response.status === 401) await unlocked(signal);
+    else if (response.status === 401) await unlocked(key, signal);
     else throw new Problem(response, await problemOf(response));
   }
 }
 
-async function tried(call, accept, signal) {
+async function tried(call, accept, key, signal) {
   const headers = { Accept: accept, ...call.headers };
-  if (hasKey()) headers.Authorization = `Bearer ${sessionStorage.getItem(KEY)}`;
+  if (key !== null) headers.Authorization = `Bearer ${key}`;
   if (call.body !== undefined) headers["Content-Type"] = "application/json";
   const body = call.body === undefined ? undefined : JSON.stringify(call.body);
   try {
@@ -136,7 +137,7 @@ async function problemOf(response) {
 let returning = null;
 
 /** Resolves when the service answers again; everybody waits on the same look-out. */
-function returned(signal) {
+export function returned(signal) {
   returning ??= lookOut().finally(() => (returning = null));
   return until(returning, signal);
 }
@@ -158,10 +159,12 @@ function waitMs(tries) {
   return LOOK_AGAIN_MS[Math.min(tries, LOOK_AGAIN_MS.length - 1)];
 }
 
-function unlocked(signal) {
+/** Resolves when there is another key than the one that was refused. */
+async function unlocked(refused, signal) {
+  if (sessionStorage.getItem(KEY) !== refused) return; // it was given while the refusal was on its way
   const given = new Promise((resolve) => connection.addEventListener("key", resolve, { once: true }));
   connection.dispatchEvent(new Event("locked"));
-  return until(given, signal);
+  await until(given, signal);
 }
 
 function until(promise, signal) {

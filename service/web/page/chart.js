@@ -1,14 +1,17 @@
 import { element } from "./element.js";
-import { MARKS } from "./marks.js";
+import { MARKS, swatch } from "./marks.js";
 import { number, ticks } from "./number.js";
+import { Reader } from "./reader.js";
 import { svg } from "./svg.js";
 import { table } from "./table.js";
 
 const MARGIN = { left: 48, right: 20, top: 8, bottom: 36 };
-const SPANS = ["area", "pairs", "whiskers"];
+const SPREADS = ["area", "whiskers"];
+const SPANS = [...SPREADS, "pairs"];
 
 /**
- * Something with a name on a chart. `points` are [x, y], for `area`, `pairs` and `whiskers` [x, from, to].
+ * Something with a name on a chart. `points` are [x, y], for `area`, `pairs` and `whiskers` [x, from, to]; areas and
+ * whiskers are the spread of the series after them.
  *
  * @typedef {{name: string, kind?: "line" | "dots" | "bars" | "pairs" | "area" | "whiskers", points: number[][],
  *   ink?: number, isUnnamed?: boolean}} Series
@@ -28,12 +31,13 @@ export class Chart {
     this._svg = svg("svg", { role: "img", "aria-label": title });
     this._legend = element("ul", { class: "series" });
     this._y = element("p", { class: "axis" }, axes.y);
+    this._reader = new Reader(title);
     this.element = element(
       "figure",
       { class: "chart" },
       element("figcaption", {}, element("strong", {}, title), this._legend),
       this._y,
-      this._svg,
+      element("div", { class: "plot" }, this._svg, this._reader.element),
     );
     new ResizeObserver(() => this._draw()).observe(this._svg);
   }
@@ -77,7 +81,29 @@ export class Chart {
     this._svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this._svg.setAttribute("height", height);
     this._scale(width, height);
-    this._svg.replaceChildren(...this._frame(width, height), ...this._series.flatMap((each) => this._marks(each)));
+    this._svg.replaceChildren(
+      ...this._frame(width, height),
+      ...this._series.flatMap((each) => this._marks(each)),
+      this._reader.rings,
+    );
+    this._reader.show({ x: this._axes.x, xs: this._places, at: this._x, told: (x) => this._told(x) });
+  }
+
+  get _places() {
+    const all = this._series.flatMap(({ points }) => points.map(([x]) => x));
+    return [...new Set(all)].sort((one, other) => one - other);
+  }
+
+  /** What the series have at one place; a spread stands behind the value that it belongs to. */
+  _told(x) {
+    return this._series.flatMap((series, place) => {
+      const point = pointAt(series, x);
+      if (!point || SPREADS.includes(series.kind)) return [];
+      const before = this._series[place - 1];
+      const spread = before && SPREADS.includes(before.kind) ? pointAt(before, x) : null;
+      const words = [range(point), ...(spread ? [`(${range(spread)})`] : [])].join(" ");
+      return [{ ...series, words, y: this._upward(point.at(-1)) }];
+    });
   }
 
   _scale(width, height) {
@@ -127,9 +153,16 @@ export class Chart {
   }
 }
 
-function legend({ name, ink, kind }) {
-  const swatch = svg("svg", { width: 22, height: 10, "aria-hidden": "true" }, MARKS[kind].swatch(`ink-${ink}`));
-  return element("li", {}, swatch, name);
+function legend(series) {
+  return element("li", {}, swatch(series), series.name);
+}
+
+function pointAt({ points }, x) {
+  return points.find(([each]) => each === x);
+}
+
+function range([, ...values]) {
+  return values.map(number).join(" to ");
 }
 
 function along(value, isLog) {

@@ -9,10 +9,6 @@ import { percent } from "./number.js";
 import { Probabilities } from "./probabilities.js";
 import { Behind, table } from "./table.js";
 
-export const name = "digits";
-export const title = "Digits";
-export const lead = "Draw a digit and watch what every unit of the network does.";
-
 const TEST_DIGITS = 10_000;
 const FIGURES = ["input", ...Object.keys(LAYERS)];
 

@@ -21,6 +21,8 @@ export class Frame {
     this.title = title;
     /** Leads to another panel, or to this one with other parameters. */
     this.open = open;
+    /** Whether the address is this panel's, which is shown as soon as it is there. */
+    this.isAsked = false;
     this.body = element("div", { class: "body" });
     this._refusals = 0;
     this._refusal = element("div", { class: "refusal", role: "alert", hidden: true });
@@ -46,7 +48,7 @@ export class Frame {
   remember(parameters) {
     const kept = Object.entries(parameters).filter(([, value]) => value != null && value !== "");
     this._parameters = new URLSearchParams(kept).toString();
-    if (this.element.hidden) return;
+    if (!this.isAsked) return;
     history.replaceState(null, "", this.link);
     dispatchEvent(new Event("remembered"));
   }
@@ -62,22 +64,22 @@ export class Frame {
 
   /**
    * Offers what was answered: the exact `call`, its `answer`, and the pictures (`names`) that `figures.call` answers
-   * with. Several offers are told apart by their `title`; the newest is chosen.
+   * with. Several offers are told apart by their `title`; the newest is chosen, unless somebody looks at another.
    */
   offer(offered) {
     this._take.offer(offered);
   }
 
-  /** Runs `work` and shows what the service refuses; success takes away what was refused before it. */
-  async attempt(work) {
+  /** Runs `work` and shows what the service refuses; success takes away what of the same topic was refused before. */
+  async attempt(work, topic = this.name) {
     const refusals = this._refusals;
     try {
       const result = await work();
-      if (this._refusals === refusals) this.calm();
+      if (this._refusals === refusals && this._topic === topic) this.calm();
       return result;
     } catch (error) {
       if (error.name === "AbortError") return undefined;
-      this.refuse(error);
+      this.refuse(error, topic);
       return undefined;
     }
   }
@@ -88,8 +90,9 @@ export class Frame {
   }
 
   /** Shows why something was not done, and what to do. */
-  refuse(error) {
+  refuse(error, topic = this.name) {
     this._refusals += 1;
+    this._topic = topic;
     const isTold = error instanceof Problem || error.isTold;
     if (!isTold) console.error(error);
     const words = isTold ? error.message : `The page failed: ${error.message} Reload it.`;
@@ -97,6 +100,7 @@ export class Frame {
     this._refusal.replaceChildren(
       element("p", {}, words),
       ...(details.length ? [element("ul", {}, ...details.map(({ pointer, detail }) => refused(pointer, detail)))] : []),
+      button("×", () => this.calm(), { class: "quiet close", "aria-label": "Close" }),
     );
     this._refusal.hidden = false;
   }
@@ -153,7 +157,7 @@ class Take {
     this.element.hidden = false;
     fill(this._which, Array.from(this._offers.keys()));
     this._which.hidden = this._offers.size < 2;
-    this._which.value = title;
+    if (!this.element.open) this._which.value = title;
     this._choose();
   }
 

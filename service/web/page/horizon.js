@@ -31,15 +31,23 @@ export class HorizonCurves {
       "section",
       { class: "card stack" },
       element("h3", {}, "After which delay does it fail?"),
-      element("fieldset", {}, element("legend", { class: "hint" }, "Networks"), this._boxes),
       element(
         "div",
-        { class: "row" },
-        field("Measure", this._measure),
-        element("label", { class: "check" }, this._isHeld, "With the gates held as chosen"),
+        { class: "stack beside" },
+        element(
+          "div",
+          { class: "stack" },
+          element("fieldset", {}, element("legend", { class: "hint" }, "Networks"), this._boxes),
+          element(
+            "div",
+            { class: "row" },
+            field("Measure", this._measure),
+            element("label", { class: "check" }, this._isHeld, "With the gates held as chosen"),
+          ),
+        ),
+        this._chart.element,
+        this._verdicts,
       ),
-      this._chart.element,
-      this._verdicts,
       this._behind.element,
     );
   }

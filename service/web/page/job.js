@@ -7,7 +7,7 @@ const PLACE_EVERY_MS = 2000;
 /**
  * A job on its way: its place in the queue, how far it is, a way to cancel it.
  *
- * @typedef {{progress?: (progress: object) => void,
+ * @typedef {{accepted?: (job: object) => void, progress?: (progress: object) => void,
  *   preview?: (picture: {media_type: string, data: string}) => void}} Watch
  */
 export class JobRun {
@@ -73,6 +73,7 @@ export class JobRun {
   async _follow(job, watch, signal) {
     this._id = job.id;
     this._cancel.hidden = false;
+    watch.accepted?.(job);
     this._tellPlace(job, signal);
     for await (const { name, data } of events(job.id, signal)) {
       this._hasBegun = true;

@@ -1,11 +1,7 @@
-import { answer, events, pause } from "./api.js";
+import { answer, connection, events, pause } from "./api.js";
 import { button, element, field, select, sureButton } from "./element.js";
 import { ModelList } from "./models.js";
 import { number } from "./number.js";
-
-export const name = "jobs";
-export const title = "Jobs and models";
-export const lead = "What waits, what runs, what came of it; and the networks to work with.";
 
 const PAGE = 20;
 const LOOK_EVERY_MS = 10_000;
@@ -40,6 +36,8 @@ class JobsPanel {
     this._status = select([["", "all"], ...STATUSES.map((status) => [status, status])], () => this._turn(null));
     this._kind = select([["", "all"], ...Object.entries(KINDS)], () => this._turn(null));
     this._list = element("ol", { class: "entries", tabindex: -1, "aria-label": "Jobs" });
+    const none = "No such jobs. Searches, quizzes and trainings come here.";
+    this._none = element("p", { class: "hint", hidden: true }, none);
     this._newest = button("Newest jobs", () => this._turn(null));
     this._older = button("Older jobs", () => this._turn(this._next));
     this._models = new ModelList(frame);
@@ -50,10 +48,12 @@ class JobsPanel {
         element("h3", {}, "Jobs"),
         element("div", { class: "row" }, field("Status", this._status), field("Kind", this._kind)),
         this._list,
+        this._none,
         element("div", { class: "row" }, this._newest, this._older),
       ),
       this._models.element,
     );
+    connection.addEventListener("key", () => (this._top = null)); // another's, perhaps
     new IntersectionObserver(([{ isIntersecting }]) => this._seen(isIntersecting)).observe(frame.element);
   }
 
@@ -66,7 +66,7 @@ class JobsPanel {
       this._top = job && (await answer({ path: `/jobs/${job}`, query: { renderings: "none" } }));
       await this._turn(null);
       await this._rows.get(job)?.open();
-    });
+    }, "link");
   }
 
   /** Turns to the page that begins at a cursor. */
@@ -135,6 +135,7 @@ class JobsPanel {
         this._list.children[place] === row.element ||
         this._list.insertBefore(row.element, this._list.children[place] ?? null),
     );
+    this._none.hidden = rows.length > 0;
     this._next = next;
     this._older.hidden = !next;
     this._newest.hidden = !this._cursor;

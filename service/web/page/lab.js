@@ -1,22 +1,29 @@
-import { connection, hasKey, keepKey } from "./api.js";
+import { connection, hasKey, keepKey, returned } from "./api.js";
 import { element } from "./element.js";
 import { Frame } from "./frame.js";
-import * as digits from "./digits.js";
-import * as jobs from "./jobs.js";
-import * as memory from "./memory.js";
-import * as unit from "./unit.js";
 
 /**
- * The panels in the order of a lesson. Each module has `name` (its address), `title`, `lead`, and `mount(frame)`, which
- * fills `frame.body` and gives `{show(parameters)}`: to show what an address says, as URLSearchParams.
+ * The panels in the order of a lesson: address, title and lead. The module of that name comes when its panel is first
+ * opened; it has `mount(frame)`, which fills `frame.body` and gives `{show(parameters)}`: to show what an address says,
+ * as URLSearchParams.
  */
-const PANELS = [digits, unit, memory, jobs];
+const PANELS = [
+  { name: "digits", title: "Digits", lead: "Draw a digit and watch what every unit of the network does." },
+  { name: "unit", title: "A unit", lead: "Which stimulus does it prefer, and what does it listen to?" },
+  { name: "memory", title: "Memory", lead: "How long does a network remember a number, and which gate does what?" },
+  {
+    name: "jobs",
+    title: "Jobs and models",
+    lead: "What waits, what runs, what came of it; and the networks to work with.",
+  },
+];
 
 const embedded = location.pathname.match(/^\/embed\/([a-z]+)$/)?.[1] ?? null;
 const query = new URLSearchParams(location.search);
 const panels = PANELS.filter(({ name }) => embedded === null || name === embedded);
 const frames = new Map(panels.map((panel) => [panel.name, new Frame(panel, open)]));
 const mounted = new Map();
+const shown = new Set();
 
 const main = document.querySelector("main");
 const tabs = document.querySelector("nav ul");
@@ -37,25 +44,48 @@ connection.addEventListener("locked", () => askForKey(false));
 lock.addEventListener("submit", takeKey);
 route();
 
+/** A panel's link; its module is on its way as soon as somebody aims at it. */
 function tab(frame) {
-  return element("li", {}, element("a", { href: frame.link }, frame.title));
+  const load = () => moduleOf(frame).catch(() => {}); // who opens it is told
+  return element("li", {}, element("a", { href: frame.link, pointerenter: load, focus: load }, frame.title));
 }
 
-/** Shows the panel that the address names; its parameters are those of the query, over them those behind the hash. */
-function route() {
-  const [name, text = ""] = splitHash();
-  const frame = frames.get(name) ?? frames.values().next().value;
+/** Shows the panel that the address names once it is there; until then the one before it stays. */
+async function route() {
+  const frame = frames.get(splitHash()[0]) ?? frames.values().next().value;
+  for (const each of frames.values()) each.isAsked = each === frame;
+  linkTabs();
+  const panel = await panelOf(frame).catch((error) => frame.refuse(error));
+  if (!frame.isAsked) return;
   for (const each of frames.values()) each.element.hidden = each !== frame;
   document.title = `${frame.title} · Patchclamp`;
-  const isNew = !mounted.has(frame.name);
-  if (isNew) mounted.set(frame.name, PANELS.find((panel) => panel.name === frame.name).mount(frame));
-  if (isNew || location.hash !== frame.link) show(frame, parametersOf(text));
+  if (panel && (!shown.has(frame) || location.hash !== frame.link)) show(frame, panel);
+  shown.add(frame);
   linkTabs();
 }
 
-function show(frame, parameters) {
+/** The panel of a frame, mounted once. */
+async function panelOf(frame) {
+  const module = await moduleOf(frame);
+  if (!mounted.has(frame)) mounted.set(frame, module.mount(frame));
+  return mounted.get(frame);
+}
+
+/** A panel's module, which the browser loads once; while the service is gone it is waited for. */
+async function moduleOf({ name }) {
+  const load = () => import(`./${name}.js`);
   try {
-    mounted.get(frame.name).show(parameters);
+    return await load();
+  } catch {
+    await returned();
+    return load();
+  }
+}
+
+/** Shows in a panel what the address says: the parameters of the query, over them those behind the hash. */
+function show(frame, panel) {
+  try {
+    panel.show(parametersOf(splitHash()[1]));
   } catch (error) {
     if (!(error instanceof DOMException)) throw error; // what atob says of text that is none of its own
     frame.refuse(Object.assign(new Error("This link is damaged; ask for it again, or begin anew."), { isTold: true }));
@@ -63,7 +93,7 @@ function show(frame, parameters) {
 }
 
 function splitHash() {
-  const [, name, text] = location.hash.match(/^#([a-z]*)\??(.*)$/) ?? [];
+  const [, name, text = ""] = location.hash.match(/^#([a-z]*)\??(.*)$/) ?? [];
   return [name, text];
 }
 
@@ -78,8 +108,8 @@ function linkTabs() {
   Array.from(frames.values()).forEach((frame, place) => {
     const link = tabs.children[place].firstChild;
     link.href = frame.link;
-    if (frame.element.hidden) link.removeAttribute("aria-current");
-    else link.setAttribute("aria-current", "page");
+    if (frame.isAsked) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
   });
 }
 
@@ -91,8 +121,7 @@ function open(name, parameters) {
     return;
   }
   history.pushState(null, "", hash);
-  route();
-  frames.get(name).element.querySelector("h2").focus();
+  route().then(() => frames.get(name).element.querySelector("h2").focus());
 }
 
 function skip(event) {

@@ -21,7 +21,7 @@ export class LesionTable {
     });
     this.element = element(
       "section",
-      { class: "card wide" },
+      { class: "card" },
       element("h3", {}, "What is each gate for?"),
       this._content,
     );

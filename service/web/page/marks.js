@@ -44,6 +44,11 @@ export const MARKS = {
   },
 };
 
+/** What stands for a series in words about it. */
+export function swatch({ kind, ink }) {
+  return svg("svg", { class: "swatch", width: 22, height: 10, "aria-hidden": "true" }, MARKS[kind].swatch(`ink-${ink}`));
+}
+
 function path(places) {
   return `M${places.map((place) => place.map((each) => each.toFixed(1)).join(" ")).join("L")}`;
 }

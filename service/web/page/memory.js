@@ -9,10 +9,6 @@ import { number, score } from "./number.js";
 import { Behind, table } from "./table.js";
 import { GATES, Traces } from "./traces.js";
 
-export const name = "memory";
-export const title = "Memory";
-export const lead = "How long does a network remember a number, and which gate does what?";
-
 const TRIALS = 128;
 const DELAYS = [...Array(21).keys()]
   .slice(1)
@@ -259,7 +255,7 @@ class MemoryPanel {
       held: this._clamps.map(({ gate, value, window }) => `${gate}-${Math.round(100 * value)}-${window}`).join("."),
       seed: this._seed,
       ...this._horizon.parameters,
-      job: this._training.jobId,
+      ...this._training.parameters,
     });
   }
 }

@@ -5,6 +5,8 @@ import { JobRun } from "./job.js";
 import { LAYERS, LayerView, unitName } from "./layers.js";
 import { digit } from "./tuned.js";
 
+const TOPIC = "quiz";
+
 /** A stimulus whose unit is not told: which one was it? */
 export class Quiz {
   constructor(frame, changed) {
@@ -15,19 +17,20 @@ export class Quiz {
       ["y", "l4", "l3", "l2", "l1"].map((layer) => [layer, `${layer} · ${LAYERS[layer].words}`]),
       () => {},
     );
-    this._begin = button("Ask me", () => frame.attempt(() => this._ask()));
+    this._begin = button("Ask me", () => frame.attempt(() => this._ask(), TOPIC));
     this._run = new JobRun(frame, (isRunning) => (this._begin.disabled = isRunning));
+    this._watch = { accepted: (job) => this._accepted(job) };
     this._before = digit("A random start");
     this._after = digit("What some unit prefers");
     this._views = element("div", { class: "layers-pair" });
     this._verdict = element("p", { class: "sentence", role: "status" });
-    this._guess = element("input", { type: "number", min: 0, inputmode: "numeric" });
+    this._guess = element("input", { type: "number", min: 0, inputmode: "numeric", required: true });
     this._answerRow = element(
       "form",
       { class: "row", submit: (event) => this._submit(event) },
       field("It was unit", this._guess),
       element("button", { class: "first" }, "Guess"),
-      button("Tell me", () => this._judge(Number(this._guess.value || 0), true)),
+      button("Tell me", () => this._judge(this._guess.value, true)),
     );
     this._content = element(
       "div",
@@ -56,18 +59,18 @@ export class Quiz {
 
   /** Takes up a quiz that an address names. */
   follow(jobId) {
-    if (jobId !== this.jobId) this._frame.attempt(async () => this._ended(await this._run.follow(jobId, {})));
+    if (jobId === this.jobId) return;
+    this._frame.attempt(async () => this._ended(await this._run.follow(jobId, this._watch)), TOPIC);
   }
 
   async _ask() {
-    this._content.hidden = true;
     const call = {
       method: "POST",
       path: "/cnn/quiz",
       query: { renderings: "none" },
       body: { layer: this._layer.value },
     };
-    await this._ended(await this._run.submit(call, {}));
+    await this._ended(await this._run.submit(call, this._watch));
     this._frame.offer({
       title: "Quiz",
       call: { ...call, headers: { Prefer: "wait=60" } },
@@ -75,12 +78,17 @@ export class Quiz {
     });
   }
 
-  async _ended({ job, result }) {
+  _accepted({ id }) {
+    this.jobId = id;
+    this._content.hidden = true;
+    this._changed();
+  }
+
+  async _ended({ result }) {
     if (result === null) return;
-    this.jobId = job.id;
     this._content.hidden = false;
     this._layer.value = result.layer;
-    this._verdict.textContent = "";
+    this._verdict.textContent = this._guess.value = "";
     drawMatrix(this._before.canvas, result.initial_image, PIXELS);
     drawMatrix(this._after.canvas, result.optimized_image, PIXELS);
     const scale = activityScale(result.layer_before, result.layer_after);
@@ -91,19 +99,20 @@ export class Quiz {
       return view;
     });
     this._views.replaceChildren(...this._shown.map((view) => view.element));
-    this._changed();
   }
 
   _submit(event) {
     event.preventDefault();
-    this._judge(Number(this._guess.value || 0));
+    this._judge(this._guess.value);
   }
 
-  async _judge(unit, reveal = false) {
+  /** Judges a guess; who wants to be told need not have one. */
+  async _judge(guess, reveal = false) {
+    const unit = Number(guess);
     const call = { method: "POST", path: `/cnn/quiz/${this.jobId}/guess`, body: { unit, reveal } };
-    const verdict = await this._frame.attempt(() => answer(call));
+    const verdict = await this._frame.attempt(() => answer(call), TOPIC);
     if (!verdict) return;
-    this._guess.value = unit;
+    this._guess.value = guess;
     const solution = verdict.answer?.unit ?? null;
     for (const view of this._shown) view.mark(solution ?? unit);
     const open =
@@ -122,6 +131,7 @@ export class Quiz {
               { class: "quiet" },
             ),
           ];
-    this._verdict.replaceChildren(verdict.sentence, " ", ...open);
+    const words = guess === "" ? `It was ${unitName(this._layer.value, solution)}.` : verdict.sentence;
+    this._verdict.replaceChildren(words, " ", ...open);
   }
 }

@@ -1,5 +1,6 @@
 import { element } from "./element.js";
 import { number, ticks } from "./number.js";
+import { stepped } from "./steps.js";
 import { svg } from "./svg.js";
 
 const LEFT = 40;
@@ -9,6 +10,15 @@ const GAP = 12;
 const MARKS = 18;
 const GRAB_PIXELS = 3;
 const SNAP = 0.04;
+const WORD_PIXELS = 66;
+const LEAST_PIXELS = 3;
+/** From when to when (ms) an event makes a window last, as in models/memory_lstm.py. */
+const SPANS = {
+  encode: ({ kind, time_ms: time }) => (kind === "memorize" ? [[time, time]] : []),
+  delay: ({ kind, time_ms: time, delay_ms: delay }) =>
+    kind === "memorize" && delay > 1 ? [[time + 1, time + delay - 1]] : [],
+  report: ({ kind, time_ms: time }) => (kind === "report" ? [[time, time]] : []),
+};
 const WHEN = { always: "", encode: " at memorize", delay: " in the delay", report: " at report" };
 
 /** The rows on the one time axis. A gate can be held by dragging its trace. */
@@ -48,7 +58,7 @@ export class Traces {
         "figcaption",
         {},
         this._title,
-        element("span", { class: "hint" }, "M memorize, R report. Drag a gate's trace to hold the gate."),
+        element("span", { class: "hint" }, "Drag a gate's trace to hold the gate; shaded: while it is held."),
       ),
       this._stage,
     );
@@ -102,7 +112,8 @@ export class Traces {
 
   _grab(event) {
     const row = this._rowAt(event);
-    if (!row?.isGate || event.button !== 0 || (event.pointerType === "touch" && event.target === this._stage)) return;
+    const isScrolling = event.pointerType === "touch" && !this._grips.includes(event.target);
+    if (!row?.isGate || event.button !== 0 || isScrolling) return;
     this._grabbed = { row, from: event.clientY };
     this._stage.setPointerCapture(event.pointerId);
   }
@@ -128,19 +139,10 @@ export class Traces {
   }
 
   _key(event) {
-    const steps = {
-      ArrowLeft: -1,
-      ArrowDown: -1,
-      ArrowRight: 1,
-      ArrowUp: 1,
-      PageUp: 10,
-      PageDown: -10,
-      Home: -Infinity,
-      End: Infinity,
-    };
-    if (!this._values || !(event.key in steps)) return;
+    const time = stepped(event, this._time ?? 0, this._last);
+    if (!this._values || time === null) return;
     event.preventDefault();
-    this._look((this._time ?? 0) + steps[event.key]);
+    this._look(time);
   }
 
   /** Puts the cursor on a time, or takes it away. */
@@ -173,11 +175,29 @@ export class Traces {
     return LEFT + (time / this._last) * this._inner;
   }
 
+  /** The events through all rows: a line and its name, where names have room; else the first letter. */
   _events() {
-    return this._answer.events.flatMap(({ kind, time_ms: time }) => [
-      svg("path", { class: "level", d: `M${this._x(time)} ${MARKS}V${BOTTOM}` }),
-      svg("text", { x: this._x(time), y: MARKS - 5, "text-anchor": "middle", class: "title" }, kind[0].toUpperCase()),
+    const { events } = this._answer;
+    const places = events.map(({ time_ms: time }) => this._x(time));
+    const isWide = places.every((x, place) => x - (places[place - 1] ?? -WORD_PIXELS / 2) >= WORD_PIXELS);
+    return events.flatMap(({ kind }, place) => [
+      svg("path", { class: `event ${kind}`, d: `M${places[place]} ${MARKS}V${BOTTOM}` }),
+      svg(
+        "text",
+        { x: places[place], y: MARKS - 5, "text-anchor": "middle", class: "title" },
+        isWide ? kind : kind[0].toUpperCase(),
+      ),
     ]);
+  }
+
+  /** Where a gate is held: its row is shaded as long as it is. */
+  _window({ window }, { top, height }) {
+    const spans = window === "always" ? [[0, this._last]] : this._answer.events.flatMap(SPANS[window]);
+    return spans.map(([from, to]) => {
+      const x = this._x(Math.max(0, from - 0.5));
+      const width = Math.max(LEAST_PIXELS, this._x(Math.min(this._last, to + 0.5)) - x);
+      return svg("rect", { class: "window", x, y: top, width, height });
+    });
   }
 
   _row({ key, title, top, height, range, isGate }) {
@@ -190,6 +210,7 @@ export class Traces {
     const held = this._clamps.find(({ gate }) => isGate && gate === key);
     if (isGate) this._place(key, top, y(held?.value ?? values.at(-1)), held);
     return [
+      ...(held ? this._window(held, { top, height }) : []),
       ...[...new Set([low, 0, high])].flatMap((value) => [
         svg("path", { class: value === 0 ? "zero" : "rule", d: `M${LEFT} ${y(value)}H${LEFT + this._inner}` }),
         svg("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, number(value)),

@@ -2,16 +2,13 @@ import { element, field, freshId, select } from "./element.js";
 import { JobRun } from "./job.js";
 import { LAYERS, unitName } from "./layers.js";
 import { ModelChoice } from "./model.js";
+import { Options } from "./options.js";
 import { Probe } from "./probe.js";
 import { Quiz } from "./quiz.js";
 import { Tuned } from "./tuned.js";
 
-export const name = "unit";
-export const title = "A unit";
-export const lead = "Which stimulus does it prefer, and what does it listen to?";
-
-/** What can be changed about the search; an empty field leaves it to the service. */
-const MORE = [
+/** What can be changed about the search. */
+const OPTIONS = [
   ["starts", "Random starts", "64"],
   ["steps", "Steps at most", "200"],
   ["penalty", "Penalty on ink", "1"],
@@ -19,6 +16,7 @@ const MORE = [
   ["robustness", "Robustness, 0 to 1", "0"],
   ["seed", "Seed", "drawn anew"],
 ];
+const TOPIC = "search";
 const FIGURES = ["stimulus", "responses", "starts", "trace", "neighbours"];
 
 export function mount(frame) {
@@ -51,15 +49,11 @@ class UnitPanel {
       () => {},
     );
     this._model = new ModelChoice("digit-net", () => this._chosen());
-    this._more = Object.fromEntries(
-      MORE.map(([key, , usual]) => [
-        key,
-        element("input", { type: "number", min: 0, step: "any", placeholder: usual }),
-      ]),
-    );
+    this._options = new Options(OPTIONS, field("Method", this._method), this._model.element);
     this._start = element("button", { class: "first" }, "Find its stimulus");
     this._run = new JobRun(frame, (isRunning) => (this._start.disabled = isRunning));
-    this._tuned = new Tuned((unit) => frame.open(name, { layer: this._layer.value, unit, model: this._model.value }));
+    this._tuned = new Tuned((unit) => frame.open("unit", { layer: this._layer.value, unit, model: this._model.value }));
+    this._watch = { ...this._tuned.watch, accepted: (job) => this._accepted(job) };
     this._probe = new Probe(frame, () => this._remember());
     this._quiz = new Quiz(frame, () => this._remember());
     frame.body.append(this._controls(), this._tuned.element, this._probe.element, this._quiz.element);
@@ -77,11 +71,11 @@ class UnitPanel {
     this._direction[asked.direction === "inhibit" ? "inhibit" : "excite"].checked = true;
     this._method.value = asked.method === "notebook" ? "notebook" : "ascent";
     this._model.value = asked.model;
-    for (const [key, input] of Object.entries(this._more)) input.value = asked[key] ?? "";
+    this._options.choose(asked);
     this._probe.stimulus = asked.curve;
     this._tuned.clear(this._layer.value);
     this._look();
-    if (asked.job || asked.seed) this._frame.attempt(() => this._restore(asked.job));
+    if (asked.job || asked.seed) this._frame.attempt(() => this._restore(asked.job), TOPIC);
     if (asked.quiz) this._quiz.follow(asked.quiz);
   }
 
@@ -97,18 +91,7 @@ class UnitPanel {
         element("legend", { class: "unseen" }, "Direction"),
         ...Object.values(this._direction).map((radio) => radio.closest("label")),
       ),
-      element(
-        "details",
-        {},
-        element("summary", {}, "More"),
-        element(
-          "div",
-          { class: "more" },
-          ...MORE.map(([key, label]) => field(label, this._more[key])),
-          field("Method", this._method),
-          this._model.element,
-        ),
-      ),
+      this._options.element,
       element("div", { class: "row" }, this._start),
       this._run.element,
     );
@@ -120,8 +103,9 @@ class UnitPanel {
     return radio;
   }
 
-  /** Another unit: what was found for the last one goes. */
+  /** Another unit: what was found or refused for the last one goes. */
   _chosen() {
+    this._frame.calm();
     this._run.leave();
     this._job = null;
     this._tuned.clear(this._layer.value);
@@ -140,33 +124,35 @@ class UnitPanel {
 
   _submit(event) {
     event.preventDefault();
-    this._frame.attempt(() => this._tune());
+    this._frame.attempt(() => this._tune(), TOPIC);
   }
 
   async _tune() {
-    this._tuned.begin(this._layer.value);
     const call = this._call();
-    await this._ended(await this._run.submit(call, this._tuned.watch), call.body);
+    await this._ended(await this._run.submit(call, this._watch), call.body);
+  }
+
+  /** From now on the job stands in the address. */
+  _accepted({ id, request }) {
+    Object.assign(this, { _job: id, _seed: request.seed });
+    this._tuned.begin(this._layer.value);
+    this._remember();
   }
 
   /** The same job again where it is still there and ours, else the same search with its seed. */
   async _restore(jobId) {
     if (!jobId) return this._tune();
     try {
-      this._tuned.begin(this._layer.value);
-      await this._ended(await this._run.follow(jobId, this._tuned.watch), this._call().body);
+      await this._ended(await this._run.follow(jobId, this._watch), this._call().body);
     } catch (error) {
-      if (error.status !== 404 || !this._more.seed.value) throw error;
+      if (error.status !== 404 || this._options.chosen.seed === undefined) throw error;
       await this._tune();
     }
   }
 
   async _ended({ job, result }, body) {
     if (result === null) return this._tuned.cancelled();
-    this._job = job.id;
-    this._seed = result.seed;
     this._tuned.show(result);
-    this._remember();
     this._frame.tell(this._tuned.sentence);
     this._frame.offer({
       title: "Preferred stimulus",
@@ -177,15 +163,12 @@ class UnitPanel {
   }
 
   _call() {
-    const more = Object.entries(this._more)
-      .filter(([, input]) => input.value !== "")
-      .map(([key, input]) => [key, Number(input.value)]);
     const body = {
       layer: this._layer.value,
       unit: Number(this._unit.value),
       direction: this._directionChosen,
       ...(this._method.value === "notebook" && { method: "notebook" }),
-      ...Object.fromEntries(more),
+      ...this._options.chosen,
       ...this._modelIfAny(),
     };
     return { method: "POST", path: "/cnn/tune", query: { renderings: "none" }, body };
