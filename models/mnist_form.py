@@ -49,7 +49,7 @@ def read_picture(data: bytes) -> Image.Image:
                 return _grey(picture)
     except (PictureTooLarge, InvalidPicture):
         raise
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # the latter where warnings raise
         raise PictureTooLarge(f"Send at most {SIDE_AT_MOST} pixels a side.", _POINTER) from error
     except Exception as error:  # Pillow's decoders meet lying bytes with many kinds of exception
         raise InvalidPicture("The bytes are no intact picture; send a PNG or JPEG file.", _POINTER) from error
