@@ -213,6 +213,19 @@ def _attributes(page: Page, link: str) -> list[str]:
     return page.get_by_role("link", name=link).evaluate("each => each.getAttributeNames()")
 
 
+def test_a_panel_that_still_answers_does_not_take_the_address_from_the_one_that_was_asked_for(student: Student) -> None:
+    page = student.page
+    page.goto("/#memory")
+    expect(page.locator(".told .sentence")).to_contain_text("R² 1.00")
+    delay = page.get_by_role("slider", name="Delay from memorize to report")
+    delay.evaluate(  # the address has changed, but nobody was told of it yet
+        "each => { location.hash = '#jobs'; each.dispatchEvent(new Event('input')); }"
+    )
+    expect(page.get_by_role("heading", name="Jobs and models", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Memory").click()
+    expect(page).to_have_url(re.compile("#memory.delay=15"))
+
+
 def test_a_damaged_link_is_said_to_be_one(student: Student) -> None:
     student.page.goto("/#digits?strokes=!")
     expect(student.page.get_by_role("alert")).to_contain_text("This link is damaged")

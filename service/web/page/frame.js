@@ -48,7 +48,8 @@ export class Frame {
   remember(parameters) {
     const kept = Object.entries(parameters).filter(([, value]) => value != null && value !== "");
     this._parameters = new URLSearchParams(kept).toString();
-    if (!this.isAsked) return;
+    const [, name] = location.hash.match(/^#([a-z]+)/) ?? [];
+    if (!this.isAsked || (name && name !== this.name)) return; // somebody is on the way to another panel
     history.replaceState(null, "", this.link);
     dispatchEvent(new Event("remembered"));
   }

@@ -58,7 +58,7 @@ export class Traces {
         "figcaption",
         {},
         this._title,
-        element("span", { class: "hint" }, "Drag a gate's trace to hold the gate; shaded: while it is held."),
+        element("span", { class: "hint" }, "Drag a gate's trace, or its ⇕, to hold the gate; shaded: while it is held."),
       ),
       this._stage,
     );

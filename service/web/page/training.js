@@ -177,13 +177,13 @@ export class MemoryTraining {
       number(loss),
       solved === null ? "not yet" : `${solved} steps`,
       family === "closed" ? "shut" : "open",
-      `${horizon} ms${place === best ? ", the longest" : ""}`,
+      `${horizon} ms${place === best ? " (longest)" : ""}`,
       model ? button("Show", () => this._open(model), { "aria-label": `Show the network of seed ${seed}` }) : "",
     ]);
     this._table.replaceChildren(
       table(
-        "The trained networks",
-        ["seed", "loss", "solved after", "input gate in the delay", "horizon", "in the trial"],
+        "The trained networks, and their input gate in the delay",
+        ["seed", "loss", "solved after", "input gate", "horizon", "in the trial"],
         rows,
       ),
     );
