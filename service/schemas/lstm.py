@@ -207,7 +207,11 @@ class MemoryOptions(Schema):
     seq_len_min: Annotated[int, Field(ge=4, le=1000)] = 5
     seq_len_max: Annotated[int, Field(ge=5, le=1001)] = Field(20, description="Exclusive.")
     n_repeat: Annotated[int, Field(ge=1, le=20)] = 3
-    batch_size: Annotated[int, Field(ge=1, le=256)] = 16
+    batch_size: Annotated[int, Field(ge=1, le=256)] = Field(
+        16,
+        description="batch_size x n_repeat x (seq_len_max - 1) x hidden_size x (hidden_size + 32), the work of a step, "
+        "may be at most 500 million.",
+    )
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
     forget_bias: Annotated[float, Field(ge=-10, le=10)] | None = None
     loss_on: Literal["all", "report"] = "all"
