@@ -209,8 +209,8 @@ def test_the_largest_training_there_may_be_lets_the_next_job_begin_as_soon(
     client.post(f"/jobs/{job['id']}/cancel")
     begun = ended(client, following["id"])["started_at"]
     cancelled = client.get(f"/jobs/{job['id']}").json()["finished_at"]
-    # A slice of about a second where a machine is busy, and the time in which a job is handed out.
-    assert datetime.fromisoformat(begun) - datetime.fromisoformat(cancelled) < timedelta(seconds=3)
+    # A slice of about a second, on a machine that others load as well; a step of all 64 networks would be a minute.
+    assert datetime.fromisoformat(begun) - datetime.fromisoformat(cancelled) < timedelta(seconds=10)
 
 
 def test_queued_jobs_know_their_position_and_are_cancelled_at_once(
