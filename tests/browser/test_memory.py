@@ -200,7 +200,7 @@ def test_the_loss_of_every_network_is_seen_while_it_falls_and_after_a_reload_ami
     for label, value in (("Seed", "5"), ("Hidden units", "24"), ("Loss to reach", "1e-9"), ("Steps at most", "90000")):
         form.get_by_label(label).fill(value)
     page.get_by_role("button", name="Train", exact=True).click()
-    expect(form.locator(".plot .line")).to_have_count(3, timeout=20_000)
+    expect(form.locator(".plot .line[d*=L]")).to_have_count(3, timeout=20_000)
     expect(form.locator(".series li")).to_have_text(["seed 5", "seed 6", "seed 7"])
     expect(page).to_have_url(re.compile("job=.*train-networks=3&.*train-hidden_size=24.*train-seed=5"))
     page.reload()

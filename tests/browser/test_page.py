@@ -290,6 +290,9 @@ def test_a_refusal_stays_until_its_cause_is_mended_or_it_is_closed(student: Stud
     expect(refusal).to_contain_text("job")
     expect(page.get_by_role("list", name="Models").get_by_role("listitem").first).to_be_visible()
     page.wait_for_load_state("networkidle")
+    page.get_by_label("Status").select_option("failed")  # something else that is answered
+    expect(page).to_have_url(re.compile("status=failed"))
+    page.wait_for_load_state("networkidle")
     expect(refusal).to_be_visible()
     page.get_by_role("button", name="Close").press("Enter")
     expect(refusal).to_be_hidden()
