@@ -4,7 +4,6 @@ Places and sizes are in CSS pixels from the top left; a picture holds `SCALE` do
 screens. Slanted lines, areas and markers are drawn enlarged and reduced; words, rules and boxes sit on whole dots.
 """
 
-import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -15,15 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
 from service.rendering.lettering import lettered, shortened, text_width
-from service.rendering.palette import GREYS, INK, MUTED, PAPER, QUIET, RULE, Colour, ColourMap, ColourScale, tint
+from service.rendering.paintbox import LEVELS, PaintBox
+from service.rendering.palette import INK, PAPER, RULE, Colour, ColourScale
 
 SCALE = 2
 ENLARGEMENT = 3
 MARKER_ENLARGEMENT = 8
-STRIP = 64
-GREY_STEPS = 40
-TINTS = 9
 MITRED_POINTS = 400
+STRIP = 64
+TALL = 400
 
 Align = Literal["left", "middle", "right"]
 Shape = Literal["disc", "ring", "square", "diamond", "up", "down", "cross"]
@@ -63,10 +62,8 @@ class Canvas:
     def __init__(self, width: float, height: float) -> None:
         self.width = width
         self.height = height
-        self._image = Image.new("RGB", (round(SCALE * width), round(SCALE * height)), PAPER)
-        self._draw = ImageDraw.Draw(self._image)
-        self._inks: dict[Colour, None] = {}
-        self._maps: dict[ColourMap, None] = {}
+        self._dots = np.zeros((round(SCALE * height), round(SCALE * width)), np.uint8)
+        self._paints = PaintBox()
 
     def text(
         self,
@@ -95,13 +92,13 @@ class Canvas:
         dots = round(SCALE * size)
         if width is not None:
             text = shortened(text, dots, SCALE * width)
-        mask = lettered(text, dots)
+        levels = _words(text, dots)
         if upright:
-            mask = mask.transpose(Image.Transpose.ROTATE_90)
-            left = SCALE * x - mask.width / 2
+            levels = np.rot90(levels)
+            left = SCALE * x - levels.shape[1] / 2
         else:
             left = SCALE * x - {"left": 0.0, "middle": 0.5, "right": 1.0}[align] * text_width(text, dots)
-        self._stamp(mask, round(left), round(SCALE * y - mask.height / 2), colour)
+        self._stamp(levels, round(left), round(SCALE * y - levels.shape[0] / 2), colour)
 
     def rectangle(
         self, box: Box, fill: Colour | None = None, outline: Colour | None = None, thickness: float = 0.5
@@ -110,10 +107,14 @@ class Canvas:
         left, top, right, bottom = _dots(box)
         if right <= left or bottom <= top:
             return
-        self._note(fill, outline)
-        self._draw.rectangle(
-            (left, top, right - 1, bottom - 1), fill=fill, outline=outline, width=max(1, round(SCALE * thickness))
-        )
+        if fill is not None:
+            self._fill(left, top, right, bottom, fill)
+        if outline is not None:
+            rim = max(1, round(SCALE * thickness))
+            self._fill(left, top, right, min(top + rim, bottom), outline)
+            self._fill(left, max(top, bottom - rim), right, bottom, outline)
+            self._fill(left, top, min(left + rim, right), bottom, outline)
+            self._fill(max(left, right - rim), top, right, bottom, outline)
 
     def rule(
         self,
@@ -128,11 +129,12 @@ class Canvas:
         low, high = sorted((start[along], end[along]))
         breadth = max(1, round(SCALE * thickness))
         across = round(SCALE * start[1 - along] - breadth / 2)
-        self._note(colour)
         for one, two in _strokes(low, high, dash):
-            first, last = round(SCALE * one), max(round(SCALE * one), round(SCALE * two) - 1)
-            corners = [(first, across), (last, across + breadth - 1)]
-            self._draw.rectangle([corner if along == 0 else corner[::-1] for corner in corners], fill=colour)
+            first, last = round(SCALE * one), max(round(SCALE * one) + 1, round(SCALE * two))
+            if along == 0:
+                self._fill(first, across, last, across + breadth, colour)
+            else:
+                self._fill(across, first, across + breadth, last, colour)
 
     def polyline(
         self,
@@ -184,55 +186,47 @@ class Canvas:
     def picture(self, values: ArrayLike, box: Box, scale: ColourScale) -> None:
         """Values (row, column) as a picture that fills `box`, each value a sharp rectangle of its colour."""
         left, top, right, bottom = _dots(box)
-        self._maps[scale.colour_map] = None
         rows, columns = max(1, bottom - top), max(1, right - left)
         binned = _binned(_binned(np.asarray(values, np.float64), columns).T, rows).T
-        colours = Image.fromarray(np.ascontiguousarray(scale.colours(binned)))
-        self._image.paste(colours.resize((columns, rows), Image.Resampling.NEAREST), (left, top))
+        dots = self._paints.numbers(scale.colour_map)[scale.steps(binned)]
+        dots = dots.take(_nearest(columns, dots.shape[1]), axis=1).take(_nearest(rows, dots.shape[0]), axis=0)
+        region, shown = self._clipped(dots, left, top)
+        region[:] = shown
 
     def grid(self, box: Box, columns: int, rows: int, opacity: float) -> None:
         """Hairlines that cut `box` into equal cells, translucent so that they show on light and on dark."""
         left, top, right, bottom = _dots(box)
-        mask = Image.new("L", (right - left, bottom - top))
-        draw = ImageDraw.Draw(mask)
-        for column in range(1, columns):
-            draw.line([(mask.width * column // columns, 0), (mask.width * column // columns, mask.height)], fill=255)
-        for row in range(1, rows):
-            draw.line([(0, mask.height * row // rows), (mask.width, mask.height * row // rows)], fill=255)
-        self._image.paste((128, 128, 128), (left, top), _faded(mask, opacity))
+        levels = np.zeros((bottom - top, right - left), np.uint8)
+        levels[:, [levels.shape[1] * column // columns for column in range(1, columns)]] = LEVELS - 1
+        levels[[levels.shape[0] * row // rows for row in range(1, rows)]] = LEVELS - 1
+        self._stamp(levels, left, top, (128, 128, 128), opacity)
 
     def finished(self) -> Image.Image:
-        """The drawing with a palette of at most 256 colours, all made from the inks and maps that were used."""
-        palette = self._palette()
-        # Pillow compares colours rounded down to multiples of four, so the palette it searches must be as well
-        searched = Image.new("P", (1, 1))
-        searched.putpalette((palette & 0xFC).tobytes())
-        image = self._image.quantize(palette=searched, dither=Image.Dither.NONE)
-        image.putpalette(palette.tobytes())
+        """The drawing with the palette of the colours that are in it."""
+        height, width = self._dots.shape
+        image = Image.frombuffer("L", (width, height), self._dots, "raw", "L", 0, 1)
+        image.putpalette(self._paints.palette())
         return image
 
-    def _palette(self) -> NDArray[np.uint8]:
-        inks = np.array([tint(ink, step / TINTS) for ink in self._inks for step in range(TINTS)]).reshape(-1, 3)
-        greys = GREYS.table[np.linspace(0, 255, GREY_STEPS).astype(int)]
-        fixed = np.concatenate([np.array([PAPER, INK, MUTED, QUIET, RULE]), greys, inks])[:256]
-        maps = [colour_map for colour_map in self._maps if colour_map is not GREYS] or [GREYS]
-        share = (256 - len(fixed)) // len(maps)
-        sampled = [colour_map.table[np.linspace(0, 255, share).astype(int)] for colour_map in maps]
-        return np.concatenate([fixed, *sampled]).astype(np.uint8)
-
-    def _note(self, *colours: Colour | None) -> None:
-        """Remembers the inks that the palette must hold."""
-        for colour in colours:
-            if colour is not None and colour not in (PAPER, INK, MUTED, QUIET, RULE):
-                self._inks[colour] = None
-
     def _sprite(self, x: float, y: float, shape: Shape, size: float, colour: Colour, opacity: float) -> None:
-        mask = _marker_mask(shape, round(SCALE * size), opacity)
-        self._stamp(mask, round(SCALE * x - mask.width / 2), round(SCALE * y - mask.height / 2), colour)
+        levels = _mark(shape, round(SCALE * size))
+        height, width = levels.shape
+        self._stamp(levels, round(SCALE * x - width / 2), round(SCALE * y - height / 2), colour, opacity)
 
-    def _stamp(self, mask: Image.Image, left: int, top: int, colour: Colour) -> None:
-        self._note(colour)
-        self._image.paste(colour, (left, top), mask)
+    def _fill(self, left: int, top: int, right: int, bottom: int, colour: Colour) -> None:
+        number = self._paints.number(colour)
+        self._dots[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = number
+
+    def _stamp(self, levels: NDArray[np.uint8], left: int, top: int, colour: Colour, opacity: float = 1.0) -> None:
+        """Lays ink on the paper, as thick as `levels` say; what lies beyond the sheet is lost."""
+        region, levels = self._clipped(levels, left, top)
+        region[:] = self._paints.laid_over(region, levels, colour, opacity)
+
+    def _clipped(self, dots: NDArray[np.uint8], left: int, top: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The part of the sheet on which `dots` lie, and those of them that lie on the sheet."""
+        dots = dots[max(0, -top) :, max(0, -left) :]
+        region = self._dots[max(0, top) :, max(0, left) :][: dots.shape[0], : dots.shape[1]]
+        return region, dots[: region.shape[0], : region.shape[1]]
 
 
 class _Enlarged:
@@ -267,24 +261,19 @@ class _Enlarged:
     def __exit__(self, *_: Any) -> None:
         if not self._size.all():
             return
-        reduced = _faded(self._mask.reduce(ENLARGEMENT), self._opacity)
+        reduced = self._mask.reduce(ENLARGEMENT)
         left, top = self._origin.astype(int).tolist()
-        for start in range(0, reduced.width, STRIP):
-            strip = reduced.crop((start, 0, min(start + STRIP, reduced.width), reduced.height))
-            # a line fills little of the box around it, and pasting nothing takes time too
+        # a slanted line fills little of the box around it, and laying down nothing takes time too
+        width = STRIP if reduced.height > TALL else reduced.width
+        for start in range(0, reduced.width, width):
+            strip = reduced.crop((start, 0, min(start + width, reduced.width), reduced.height))
             if filled := strip.getbbox():
-                self._canvas._stamp(strip.crop(filled), left + start + filled[0], top + filled[1], self._colour)
+                place = left + start + filled[0], top + filled[1]
+                self._canvas._stamp(_levels(strip.crop(filled)), *place, self._colour, self._opacity)
 
     def placed(self, points: NDArray[np.float64]) -> list[float]:
         """The points in the mask's own dots, as a flat list of x and y."""
         return np.clip(ENLARGEMENT * (SCALE * points - self._origin), -1e6, 1e6).ravel().tolist()
-
-
-def encoded(image: Image.Image) -> bytes:
-    """The image as a PNG; no time or other passing thing is in it, so the same image gives the same bytes."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=2)
-    return buffer.getvalue()
 
 
 def width_of(text: str, size: float = 12) -> float:
@@ -332,8 +321,27 @@ def _binned(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:
     return np.add.reduceat(values, edges[:-1], axis=1) / np.diff(edges)
 
 
+def _nearest(count: int, available: int) -> NDArray[np.intp]:
+    """Which of the available ones each of `count` dots shows."""
+    return ((np.arange(count) + 0.5) * available / count).astype(np.intp)
+
+
+def _levels(mask: Image.Image) -> NDArray[np.uint8]:
+    """How thick the ink of a mask lies, in levels of the paint box."""
+    return np.asarray(mask.point(_LEVEL_OF))
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str, dots: int) -> NDArray[np.uint8]:
+    """A line of words without the empty rows above and below, as many of either, so that it stays centred."""
+    levels = _levels(lettered(text, dots))
+    inked = np.flatnonzero(levels.any(axis=1))
+    margin = min(inked[0], len(levels) - 1 - inked[-1]) // 2 * 2 if len(inked) else 0  # even: rounded to the same dot
+    return levels[margin : len(levels) - margin].copy()
+
+
 @lru_cache(maxsize=256)
-def _marker_mask(shape: Shape, dots: int, opacity: float) -> Image.Image:
+def _mark(shape: Shape, dots: int) -> NDArray[np.uint8]:
     side = max(3, dots) * MARKER_ENLARGEMENT
     mask = Image.new("L", (side, side))
     draw = ImageDraw.Draw(mask)
@@ -347,12 +355,10 @@ def _marker_mask(shape: Shape, dots: int, opacity: float) -> Image.Image:
             draw.line([(side * x, side * y) for x, y in points], fill=255, width=max(MARKER_ENLARGEMENT, side // 6))
     else:
         draw.polygon([(side * x, side * y) for x, y in _POLYGONS[shape]], fill=255)
-    return _faded(mask.reduce(MARKER_ENLARGEMENT), opacity)
+    return _levels(mask.reduce(MARKER_ENLARGEMENT))
 
 
-def _faded(mask: Image.Image, opacity: float) -> Image.Image:
-    return mask if opacity >= 1 else mask.point([round(level * opacity) for level in range(256)])
-
+_LEVEL_OF = [round(grey * (LEVELS - 1) / 255) for grey in range(256)]
 
 _POLYGONS: dict[str, Sequence[tuple[float, float]]] = {
     "square": [(0.06, 0.06), (0.94, 0.06), (0.94, 0.94), (0.06, 0.94)],

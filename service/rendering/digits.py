@@ -8,9 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from service.rendering.axes import COLUMN, HEADER, MARGIN, SMALL, Linear, Panel, begun, colour_bar
-from service.rendering.canvas import Box, Canvas, encoded
+from service.rendering.canvas import Box, Canvas
 from service.rendering.lettering import counted, number
 from service.rendering.palette import MUTED, QUIET, pixel_scale
+from service.rendering.png import encoded
 from service.rendering.rendering import Rendering
 
 SIDE = 28

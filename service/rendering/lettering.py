@@ -32,7 +32,6 @@ _SIGNS: dict[str, tuple[float, list[list[tuple[float, float]]]]] = {
 }
 
 
-@lru_cache(maxsize=4096)
 def lettered(text: str, size: int) -> Image.Image:
     """`text` as a mask `size` pixels to the em, its capitals centred from top to bottom."""
     ascent, descent, capital = _metrics(size)

@@ -42,8 +42,12 @@ class ColourScale:
 
     def colours(self, values: ArrayLike) -> NDArray[np.uint8]:
         """The colours of `values`, one axis longer; what lies outside the scale takes its end's colour."""
+        return self.colour_map.table[self.steps(values)]
+
+    def steps(self, values: ArrayLike) -> NDArray[np.uint8]:
+        """Which of the map's 256 colours each value has."""
         fractions = (np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low)
-        return self.colour_map.table[np.rint(255 * np.fmin(np.fmax(fractions, 0), 1)).astype(np.uint8)]
+        return np.rint(255 * np.fmin(np.fmax(fractions, 0), 1)).astype(np.uint8)
 
 
 def luminance(colours: ArrayLike) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from service.rendering.canvas import encoded
+from service.rendering.png import encoded
 
 MEDIA_TYPE = "image/png"
 

@@ -21,11 +21,12 @@ from service.rendering.axes import (
     note,
     spread,
 )
-from service.rendering.canvas import Box, Canvas, encoded
+from service.rendering.canvas import Box, Canvas
 from service.rendering.digits import draw_digit, draw_pixel_bar, preview
 from service.rendering.layers import unit_axis
 from service.rendering.lettering import ARROW, counted, number, signed
 from service.rendering.palette import BLUE, INK, INKS, MUTED, QUIET, VERMILLION, Colour, for_text, pixel_scale
+from service.rendering.png import encoded
 from service.rendering.rendering import Rendering
 from service.rendering.responses import short_name
 
