@@ -4,20 +4,24 @@ import argparse
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
 from benchmarks.census import census
 from benchmarks.memory import memory
+from benchmarks.pictures import pictures
 from benchmarks.start import start
 from benchmarks.timing import Figure, Ratio
 from benchmarks.training import digit_net
 from benchmarks.tuning import outcomes, tuning
+from benchmarks.whole_lab import whole_lab
 from models import kernels
 from models.artifacts import FOLDER
 from models.checkpoints import load_weights
 from models.digit_net import DigitNet
 from models.digits import Digits
+from tests.service_process import serving
 
 
 def main() -> None:
@@ -41,6 +45,9 @@ def _measured(is_short: bool) -> Iterator[Ratio | Figure]:
         yield from tuning(network, digits, is_short=is_short)
         yield from outcomes(digits, networks=1 if is_short else 5)
         yield census(network, digits)
+        with TemporaryDirectory() as data, serving(Path(data)) as service, service.client() as client:
+            yield from pictures(client, network, digits)
+        yield from whole_lab(Path(named), digits, seeds=1 if is_short else 3, is_short=is_short)
     else:
         print("the digit network is left out: set PATCHCLAMP_DATASETS to a torchvision root that holds MNIST")
     yield from memory(seeds=3 if is_short else 15)

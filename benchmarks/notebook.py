@@ -79,8 +79,8 @@ class NotebookLSTM(nn.Module):
         return self.fc(torch.stack(outputs)), {name: torch.stack(values) for name, values in result.items()}
 
 
-def train_cnn(root: Path, steps: int, target: float = 1.0, seed: int = 0) -> int:
-    """The notebook's training loop with its DataLoader and transforms; returns the steps that it took.
+def train_cnn(root: Path, steps: int, target: float = 1.0, seed: int = 0) -> NotebookNet:
+    """The notebook's training loop with its DataLoader and transforms; returns the network.
 
     It ends when the training accuracy of the latest 100 steps is above `target`, or after `steps`.
     """
@@ -104,10 +104,17 @@ def train_cnn(root: Path, steps: int, target: float = 1.0, seed: int = 0) -> int
         running_loss += loss.item()
         running_accuracy += torch.mean((label == torch.argmax(output, dim=-1)).float())
         if step == steps or (step % 100 == 0 and running_accuracy / 100 > target):
-            return step
+            break
         if step % 100 == 0:
             running_loss, running_accuracy = 0.0, torch.zeros(())
-    return len(loader)
+    return net
+
+
+def busiest(net: NotebookNet, layer: str, starts: Tensor) -> int:
+    """The unit that the notebook chooses: of the largest mean activity over the random starts."""
+    with torch.no_grad():
+        activity = net((starts - 0.1307) / 0.3081)[layer]
+    return int(activity.mean(dim=0).argmax())
 
 
 def tune(net: NotebookNet, layer: str, unit: int, starts: Tensor, steps: int) -> Tensor:
@@ -142,16 +149,25 @@ def memory_task(seq_len: int, batch_size: int, n_repeat: int) -> tuple[np.ndarra
     return inputs, outputs
 
 
-def train_lstm(steps: int) -> None:
-    """The notebook's training loop for one unit."""
+def train_lstm(steps: int, target: float = 0.0) -> NotebookLSTM:
+    """The notebook's training loop for one unit; returns the network.
+
+    It ends when the mean loss of the latest 500 steps is below `target`, or after `steps`.
+    """
     net = NotebookLSTM(1)
     optimizer = optim.Adam(net.parameters(), lr=0.01)
     criterion = nn.MSELoss()
-    for _ in range(steps):
+    running_loss = 0.0
+    for step in range(1, steps + 1):
         inputs, labels = memory_task(np.random.randint(5, 20), batch_size=16, n_repeat=3)
         optimizer.zero_grad()
         output = net(torch.from_numpy(inputs).type(torch.float))
         loss = criterion(output, torch.from_numpy(labels).type(torch.float))
         loss.backward()
         optimizer.step()
-        loss.item()
+        running_loss += loss.item()
+        if step % 500 == 0:
+            if running_loss / 500 < target:
+                break
+            running_loss = 0.0
+    return net
