@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 import orjson
+from anyio import BrokenResourceError
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
@@ -129,7 +130,10 @@ class Faults:
             await self._app(scope, receive, sender)
         except ClientDisconnect:
             log.info("the client left before its request was complete")
-        except Exception:
+        except Exception as fault:
+            if sender.has_started and _is_departure(fault):
+                log.info("the client left in the middle of its answer")
+                return
             log.exception("unexpected fault in %s", scope["method"])
             if sender.has_started:
                 raise
@@ -137,6 +141,11 @@ class Faults:
                 "Something went wrong here, not with your request; the server's log tells more under the request id."
             )
             await problem_response(HTTP_PROBLEMS[500].document(detail))(scope, receive, sender)
+
+
+def _is_departure(fault: Exception) -> bool:
+    """Whether this is all that FastAPI says when a client leaves its stream of events while one is on its way."""
+    return isinstance(fault, ExceptionGroup) and fault.split(BrokenResourceError)[1] is None
 
 
 class _Sender:
