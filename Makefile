@@ -3,12 +3,13 @@
 
 PYTHON ?= python3
 VENV := .venv
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PINNED := --constraint requirements.lock $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 ARTIFACTS := digit-net digit-net-best memory-lstm memory-lstm-open memory-lstm-long
 
-.PHONY: serve test chaos check fuzz audit bench load openapi artifacts format lock clean
+.PHONY: serve test chaos check fuzz audit bench bench-http load openapi artifacts format lock clean
 
 serve: $(VENV)/runtime  ## the service with its worker on 127.0.0.1:8000
 	@$(BIN)/patchclamp serve
@@ -44,6 +45,9 @@ audit: $(VENV)/development  ## what is known against our packages, and what look
 bench: $(VENV)/development  ## speed against named peers, as ratios (BENCH=--short: a minute)
 	@$(BIN)/python -m benchmarks $(BENCH)
 
+bench-http: $(VENV)/development $(PEERS)/ready  ## answers a second beside an echo and other servers (needs wrk; some minutes)
+	@$(BIN)/python -m benchmarks.http $(BENCH)
+
 load: $(VENV)/development  ## a class of 100 on both databases, half an hour (LOAD=--short: two minutes)
 	@$(BIN)/python -m benchmarks.load $(LOAD)
 
@@ -65,6 +69,13 @@ $(VENV)/runtime: pyproject.toml requirements.lock
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) $(PINNED) torch==2.13.0
 	@$(PIP) $(PINNED) --editable .
+	@touch $@
+
+# Servers that ours is measured against want other versions than we do.
+$(PEERS)/ready: benchmarks/http/peers/requirements.txt
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --requirement $<
 	@touch $@
 
 $(VENV)/development: $(VENV)/runtime

@@ -1,0 +1,1 @@
+"""Our HTTP path against an echo and other servers."""

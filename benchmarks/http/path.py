@@ -1,0 +1,149 @@
+"""What our HTTP path leaves of the floor: answers a second beside an echo's and other servers', on one core each.
+
+Ours is the API as it comes, asked with a student's key, every request counted against a limit.
+"""
+
+import base64
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from PIL import Image
+
+from benchmarks.http.servers import PEERS, Server, running, uvicorn
+from benchmarks.http.wrk import Load, Request, drive
+from models.digits import Digits
+from service import database, keys
+from service.settings import Settings
+
+CONNECTIONS = 16
+JSON = {"Content-Type": "application/json"}
+PLENTY = 10**9  # requests a minute: the pace is kept, and nobody is refused
+
+
+@dataclass(frozen=True)
+class Rate:
+    """One line: answers a second of one server, and what share that is of the echo's, for answers of the same size."""
+
+    claim: str
+    server: str
+    load: Load
+    floor: Load
+    promise: float | None = None
+
+    @property
+    def share(self) -> float:
+        """Of the floor."""
+        return self.load.per_second / self.floor.per_second
+
+
+@dataclass(frozen=True)
+class _Case:
+    claim: str
+    request: Request
+    promise: float | None
+    has_peers: bool = False
+
+
+def http_path(datasets: Path, rounds: int = 3, seconds: float = 5) -> Iterator[Rate]:
+    """Every server in turn, one round after the other; of each the median."""
+    picture = _png(datasets)
+    with ExitStack() as stack:
+        ours, bearer = stack.enter_context(_ours(datasets))
+        echo = stack.enter_context(running(uvicorn("benchmarks.http.peers.echo:app")))
+        peers = {name: (stack.enter_context(running(*how)), request) for name, how, request in _peers(picture)}
+        for case in _cases(picture, bearer):
+            floor = Request(f"/{_size(ours, case.request)}", case.request.body)
+            asked = {"echo": (echo, floor), "ours": (ours, case.request), **(peers if case.has_peers else {})}
+            loads: dict[str, list[Load]] = {name: [] for name in asked}
+            for _ in range(rounds):
+                for name, (server, request) in asked.items():
+                    with server.awake():
+                        loads[name].append(drive(server.port, request, CONNECTIONS, seconds))
+            median = {name: sorted(each, key=lambda load: load.per_second)[rounds // 2] for name, each in loads.items()}
+            for name, load in median.items():
+                yield Rate(case.claim, name, load, median["echo"], case.promise if name == "ours" else None)
+
+
+def _cases(picture: bytes, bearer: Mapping[str, str]) -> list[_Case]:
+    digit, digits = {"sample": {"split": "test", "index": 0}}, [{"sample": {"split": "test", "index": 0}}] * 256
+    png, asked = {"Content-Type": "image/png", **bearer}, {**JSON, **bearer}
+    return [
+        _Case(
+            "/cnn/predict, a PNG of 28x28",
+            Request("/cnn/predict?renderings=none&preprocess=none", picture, png),
+            promise=0.35,
+            has_peers=True,
+        ),
+        _Case(
+            "/cnn/predict, the same, brought to MNIST form",
+            Request("/cnn/predict?renderings=none", picture, png),
+            promise=None,
+        ),
+        _Case(
+            "/cnn/predict, 256 digits at once",
+            Request("/cnn/predict?renderings=none", json.dumps({"images": digits}).encode(), asked),
+            promise=None,
+        ),
+        _Case(
+            "/cnn/activations in full",
+            Request("/cnn/activations?renderings=none", json.dumps({"image": digit}).encode(), asked),
+            promise=0.25,
+        ),
+    ]
+
+
+def _peers(picture: bytes) -> Iterator[tuple[str, tuple[list[str], str], Request]]:
+    fastapi = uvicorn("benchmarks.http.peers.plain_fastapi:app")
+    yield "FastAPI and torch", (fastapi, "/"), Request("/predict", picture, {"Content-Type": "image/png"})
+    if not PEERS.is_dir():
+        print("LitServe and BentoML are left out: make bench-http installs them.", file=sys.stderr)
+        return
+    litserve = [str(PEERS / "python"), "-m", "benchmarks.http.peers.with_litserve", "{port}"]
+    encoded = json.dumps({"image": base64.b64encode(picture).decode()}).encode()
+    yield "LitServe", (litserve, "/health"), Request("/predict", encoded, JSON)
+    bentoml = [str(PEERS / "bentoml"), "serve", "benchmarks.http.peers.with_bentoml:Digits", "--port", "{port}"]
+    form = httpx.Request("POST", "http://peer", files={"image": ("digit.png", picture, "image/png")})
+    request = Request("/predict", form.read(), {"Content-Type": form.headers["Content-Type"]})
+    yield "BentoML", (bentoml, "/readyz"), request
+
+
+@contextmanager
+def _ours(datasets: Path) -> Iterator[tuple[Server, Mapping[str, str]]]:
+    """Our API alone, and the header that a student sends."""
+    with tempfile.TemporaryDirectory() as data:
+        settings = Settings(data=Path(data))
+        engine = database.connect(settings.database_url)
+        database.prepare(settings.database_url, engine)
+        key = keys.make(engine, "student", "benchmark", "student", None)
+        engine.dispose()
+        environment = {
+            "PATCHCLAMP_DATA": data,
+            "PATCHCLAMP_DATASETS": str(datasets),
+            "PATCHCLAMP_REQUESTS_PER_MINUTE": str(PLENTY),
+        }
+        command = [sys.executable, "-m", "service.cli", "api"]
+        with running(command, "/livez", environment, port_variable="PATCHCLAMP_PORT") as server:
+            yield server, {"Authorization": f"Bearer {key}"}
+
+
+def _size(server: Server, request: Request) -> int:
+    """Of the answer's body, in bytes."""
+    with server.awake():
+        for _ in range(100):  # until all that is kept is there
+            url = f"http://127.0.0.1:{server.port}{request.path}"
+            answer = httpx.post(url, content=request.body, headers=request.headers).raise_for_status()
+    return len(answer.content)
+
+
+def _png(datasets: Path) -> bytes:
+    """A digit of MNIST as a PNG, as clients would send it."""
+    pixels, file = Digits.open(datasets, None).image("test", 0), io.BytesIO()
+    Image.fromarray((255 * pixels).byte().numpy()).save(file, "PNG", optimize=True)
+    return file.getvalue()

@@ -1,0 +1,67 @@
+"""The load generator: wrk, on a core of its own where there are two."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_SCRIPT = """
+local file = io.open(os.getenv("BODY"), "rb")
+wrk.method, wrk.body = "POST", file:read("*a")
+for name, value in os.getenv("HEADERS"):gmatch("([^\\n]-): ([^\\n]*)") do wrk.headers[name] = value end
+function done(summary, latency)
+  io.write(string.format('{"requests": %d, "microseconds": %d, "failed": %d, "p99": %d}\\n', summary.requests,
+    summary.duration, summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write +
+    summary.errors.timeout, latency:percentile(99)))
+end
+"""
+INSTALLED = shutil.which("wrk") is not None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, sent again and again by POST."""
+
+    path: str
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Load:
+    """What came of it: answers a second, and the 99th percentile of how long they took."""
+
+    per_second: float
+    p99_ms: float
+
+
+def drive(port: int, request: Request, connections: int, seconds: float) -> Load:
+    """Sends the request over so many connections for so long.
+
+    Raises:
+        RuntimeError: An answer was no success.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        script, body = Path(folder, "script.lua"), Path(folder, "body")
+        script.write_text(_SCRIPT, "ascii")
+        body.write_bytes(request.body)
+        headers = "\n".join(f"{name}: {value}" for name, value in request.headers.items())
+        url = f"http://127.0.0.1:{port}{request.path}"
+        told = subprocess.run(
+            [*pinned(1), "wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", str(script), url],
+            env={"BODY": str(body), "HEADERS": headers},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+    found = json.loads(told.splitlines()[-1])
+    if found["failed"]:
+        raise RuntimeError(f"{found['failed']} of {found['requests']} requests to {request.path} failed:\n{told}")
+    return Load(1e6 * found["requests"] / found["microseconds"], found["p99"] / 1000)
+
+
+def pinned(core: int) -> list[str]:
+    """What to put before a command to keep it on one core."""
+    return ["taskset", "-c", str(core)] if shutil.which("taskset") else []
