@@ -83,6 +83,7 @@ class DigitNet(nn.Module):
         self.fc2 = nn.Linear(120, 84)
         self.fc3 = nn.Linear(84, 10)
         self._pooled_convolution = _pooled_convolution
+        self._all_weights = tuple(self.parameters())
         self._copy: tuple[tuple[int, ...], Weights] | None = None
 
     @classmethod
@@ -165,7 +166,7 @@ class DigitNet(nn.Module):
 
     def _weights(self) -> "Weights":
         """The weights as the kernel reads them, copied anew when they have changed."""
-        versions = tuple(0 if each.is_inference() else each._version for each in self.parameters())
+        versions = tuple(0 if each.is_inference() else each._version for each in self._all_weights)
         if self._copy is None or self._copy[0] != versions:
             from models.kernels.digit_net import Weights
 

@@ -5,6 +5,7 @@ A field inside another one is named by its path with dots, an item of a list by 
 the first digits of the sha256 of its weights, which holds the address to these weights.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
@@ -21,7 +22,7 @@ Pins = dict[str, str]
 
 _DEEPEST = 4  # image.sample.index has three parts
 _NAMING_MODELS = ("model", "models")
-_AS_THEY_ARE = "@,:"  # which a query may have, and people read more easily
+_NOT_AS_IT_IS = re.compile(r"[^A-Za-z0-9_.~@,:-]+")  # a query may have @, comma and colon, and people read them better
 
 
 def read(schema: type[T], parameters: Iterable[tuple[str, str]]) -> tuple[T, Pins]:
@@ -56,7 +57,12 @@ def write(request: Schema, pins: Mapping[str, str]) -> str:
 
 def query(parameters: Iterable[tuple[str, str]]) -> str:
     """The parameters as the query of an address."""
-    return "&".join(f"{quote(name, safe='')}={quote(value, safe=_AS_THEY_ARE)}" for name, value in parameters)
+    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in parameters)
+
+
+def _quoted(text: str) -> str:
+    """Quotes what needs it, which in a picture is a character here and there."""
+    return _NOT_AS_IT_IS.sub(lambda found: quote(found[0], safe=""), text)
 
 
 def _place(nested: dict[str, Any], name: str, value: str) -> None:

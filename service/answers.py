@@ -1,7 +1,7 @@
 """Answers as the client asked for them: JSON with pictures, JSON without, or one picture itself."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -54,11 +54,11 @@ class Reply:
         """Whether a picture is wanted, which takes some milliseconds to draw."""
         return self._with_renderings or self._media_type == PNG
 
-    def answer(self, result: Mapping[str, Any], renderings: Sequence[Rendering]) -> Response:
+    def answer(self, found: Answered) -> Response:
         """The result as JSON, or one of its renderings as PNG."""
         if self._media_type == PNG:
-            return png_response(self._picture(renderings), self._if_none_match)
-        return json_response(self.document(result, renderings))
+            return png_response(self._picture(found.renderings), self._if_none_match)
+        return json_response(self.document(found))
 
     def determined(self, by: Any, answered: Callable[[], Answered], keeping: str = NEVER_ASKED_AGAIN) -> Response:
         """The answer that `by` determines; it is not computed for a client that has it already."""
@@ -74,13 +74,13 @@ class Reply:
         found = answered()
         if self._media_type == PNG:
             return Response(self._picture(found.renderings), headers=headers, media_type=PNG)
-        return json_response(self.document(found.result, found.renderings), headers=headers)
+        return json_response(self.document(found), headers=headers)
 
-    def document(self, result: Mapping[str, Any], renderings: Iterable[Rendering]) -> Mapping[str, Any]:
+    def document(self, found: Answered) -> Mapping[str, Any]:
         """The result with its renderings, where they are wanted; nothing is drawn where not."""
         if not self._with_renderings:
-            return result
-        return {**result, "renderings": [rendering.as_json() for rendering in renderings]}
+            return found.result
+        return {**found.result, "renderings": [rendering.as_json() for rendering in found.renderings]}
 
     def _picture(self, renderings: Sequence[Rendering]) -> bytes:
         chosen = [each for each in renderings if self._rendering in (None, each.name)]

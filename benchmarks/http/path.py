@@ -20,7 +20,7 @@ from benchmarks.http.servers import PEERS, Server, running, uvicorn
 from benchmarks.http.wrk import Load, Request, drive
 from models.digits import Digits
 from service import database, keys
-from service.settings import Settings
+from service.settings import read_settings
 
 CONNECTIONS = 16
 JSON = {"Content-Type": "application/json"}
@@ -118,7 +118,7 @@ def _peers(picture: bytes) -> Iterator[tuple[str, tuple[list[str], str], Request
 def _ours(datasets: Path) -> Iterator[tuple[Server, Mapping[str, str]]]:
     """Our API alone, and the header that a student sends."""
     with tempfile.TemporaryDirectory() as data:
-        settings = Settings(data=Path(data))
+        settings = read_settings({"PATCHCLAMP_DATA": data})
         engine = database.connect(settings.database_url)
         database.prepare(settings.database_url, engine)
         key = keys.make(engine, "student", "benchmark", "student", None)
@@ -135,10 +135,9 @@ def _ours(datasets: Path) -> Iterator[tuple[Server, Mapping[str, str]]]:
 
 def _size(server: Server, request: Request) -> int:
     """Of the answer's body, in bytes."""
+    url = f"http://127.0.0.1:{server.port}{request.path}"
     with server.awake():
-        for _ in range(100):  # until all that is kept is there
-            url = f"http://127.0.0.1:{server.port}{request.path}"
-            answer = httpx.post(url, content=request.body, headers=request.headers).raise_for_status()
+        answer = httpx.post(url, content=request.body, headers=request.headers, timeout=60).raise_for_status()
     return len(answer.content)
 
 

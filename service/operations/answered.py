@@ -1,7 +1,8 @@
 """What an operation gives back: numbers, and the pictures that can be drawn of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from service.rendering.rendering import Rendering
@@ -9,7 +10,12 @@ from service.rendering.rendering import Rendering
 
 @dataclass(frozen=True)
 class Answered:
-    """The result (JSON) and its renderings, which are drawn only when somebody looks."""
+    """The result (JSON) and a way to its renderings, which are made only when somebody looks."""
 
     result: Mapping[str, Any]
-    renderings: Sequence[Rendering]
+    pictured: Callable[[], Sequence[Rendering]]
+
+    @cached_property
+    def renderings(self) -> Sequence[Rendering]:
+        """The pictures of the result."""
+        return self.pictured()

@@ -22,7 +22,7 @@ def census(request: CensusRequest, lab: Lab) -> Answered:
         "selective_from": analysis.SELECTIVE_FROM,
     }
     result = {"model": model.reference, "seed": seed, **told, "layers": layers}
-    return Answered(result, [figures.layer_census(layer, **told) for layer in layers])
+    return Answered(result, lambda: [figures.layer_census(layer, **told) for layer in layers])
 
 
 CENSUS = Analysis("/cnn/census", CensusRequest, CensusAnswer, DigitNet.FAMILY, census)

@@ -20,15 +20,17 @@ def predict(request: PredictRequest, lab: Lab) -> Answered:
     model = lab.catalogue.resolve(DigitNet.FAMILY, request.model)
     seen = stimuli(request.all_images, lab)
     found = _predictions(lab.catalogue.network(model), seen)
-    pictures = [
-        input_sheet([each.pixels.numpy() for each in seen], [each.caption for each in seen]),
-        figures.probabilities(
-            [each["probabilities"] for each in found],
-            [each["label"] for each in found],
-            [each["true_label"] for each in found],
-        ),
-    ]
-    return Answered({"model": model.reference, "predictions": found}, pictures)
+    return Answered(
+        {"model": model.reference, "predictions": found},
+        lambda: [
+            input_sheet([each.pixels.numpy() for each in seen], [each.caption for each in seen]),
+            figures.probabilities(
+                [each["probabilities"] for each in found],
+                [each["label"] for each in found],
+                [each["true_label"] for each in found],
+            ),
+        ],
+    )
 
 
 def activations(request: ActivationsRequest, lab: Lab) -> Answered:
@@ -40,15 +42,16 @@ def activations(request: ActivationsRequest, lab: Lab) -> Answered:
     responses = network.responses_one_by_one(batch([seen]), names)
     layers = [activity.describe_layer(name, responses[name], drive=request.drive) for name in names]
     (prediction,) = _predictions(network, [seen])
-    pictures = [
-        input_image(seen.pixels.numpy(), seen.caption),
-        *(
-            figures.layer_activity(layer["name"], layer["kind"], layer["values"], _title(layer), _unit(layer))
-            for layer in layers
-        ),
-    ]
-    answer = {"model": model.reference, "prediction": prediction, "input": seen.pixels.numpy(), "layers": layers}
-    return Answered(answer, pictures)
+    return Answered(
+        {"model": model.reference, "prediction": prediction, "input": seen.pixels.numpy(), "layers": layers},
+        lambda: [
+            input_image(seen.pixels.numpy(), seen.caption),
+            *(
+                figures.layer_activity(layer["name"], layer["kind"], layer["values"], _title(layer), _unit(layer))
+                for layer in layers
+            ),
+        ],
+    )
 
 
 def _predictions(network: DigitNet, seen: list[Stimulus]) -> list[dict[str, Any]]:

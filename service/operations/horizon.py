@@ -32,7 +32,7 @@ def horizon(request: HorizonRequest, lab: Lab) -> Answered:
     told = {name: sweep[name] for name in ("seed", "criterion", "trials", "n_repeat")}
     result = {**found[0], **told, "chance": analysis.CHANCE, "models": found}
     labelled = [{**each, "label": each["model"]["id"]} for each in found]
-    return Answered(result, [picture(labelled, request.criterion)])
+    return Answered(result, lambda: [picture(labelled, request.criterion)])
 
 
 HORIZON = Analysis("/lstm/horizon", HorizonRequest, HorizonAnswer, memory_lstm.FAMILY, horizon)

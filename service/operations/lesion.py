@@ -36,9 +36,8 @@ def lesion(request: LesionRequest, lab: Lab) -> Answered:
         "dose": dose,
         "each": each,
     }
-    pictures = [figures.accuracy(result), figures.logits(result)]
-    pictures += [figures.dose(result)] if dose else [figures.each(result)] if each else []
-    return Answered(result, pictures)
+    more = [figures.dose] if dose else [figures.each] if each else []
+    return Answered(result, lambda: [picture(result) for picture in (figures.accuracy, figures.logits, *more)])
 
 
 LESION = Analysis("/cnn/lesion", LesionRequest, LesionAnswer, DigitNet.FAMILY, lesion)

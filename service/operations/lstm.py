@@ -32,8 +32,10 @@ def task(request: TaskRequest) -> Answered:
     seed = seed_or_new(request.seed)
     trials = memory_trials(seq_len=request.seq_len, n_repeat=request.n_repeat, batch_size=request.batch_size, seed=seed)
     shown = _shown(trials, request.trial)
-    picture = figures.trial(shown["time_ms"], shown["inputs"], shown["target"], None, shown["events"])
-    return Answered({"seed": seed, **shown}, [picture])
+    return Answered(
+        {"seed": seed, **shown},
+        lambda: [figures.trial(shown["time_ms"], shown["inputs"], shown["target"], None, shown["events"])],
+    )
 
 
 def simulate(request: SimulateRequest, lab: Lab) -> Answered:
@@ -41,7 +43,7 @@ def simulate(request: SimulateRequest, lab: Lab) -> Answered:
     experiment = _experiment(request, lab)
     predicted = predict(experiment.network, experiment.trials, experiment.clamps)
     result = _simulated(experiment, predicted)
-    return Answered(result, _pictures(experiment, predicted, result))
+    return Answered(result, lambda: _pictures(experiment, predicted, result))
 
 
 def gates(request: SimulateRequest, lab: Lab) -> Answered:
@@ -59,11 +61,14 @@ def gates(request: SimulateRequest, lab: Lab) -> Answered:
     }
     described = describe_gates(network, recording, trials)
     result = {**_simulated(experiment, predicted), **inside, **described}
-    pictures = [
-        figures.gates(result["time_ms"], result["inputs"], **inside, events=result["events"]),
-        aligned(described["aligned"], described["time_courses"]),
-    ]
-    return Answered(result, [*pictures, *_pictures(experiment, predicted, result)])
+    return Answered(
+        result,
+        lambda: [
+            figures.gates(result["time_ms"], result["inputs"], **inside, events=result["events"]),
+            aligned(described["aligned"], described["time_courses"]),
+            *_pictures(experiment, predicted, result),
+        ],
+    )
 
 
 def clamps_of(choices: Sequence[ClampChoice]) -> list[Clamp]:

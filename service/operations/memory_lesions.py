@@ -24,7 +24,7 @@ def lesions(request: MemoryLesionsRequest, lab: Lab) -> Answered:
     found = analysis.lesions(network, request.delay, request.trials, seed, request.n_repeat, request.values)
     told = {"seed": seed, "delay_ms": request.delay, "trials": request.trials, "n_repeat": request.n_repeat}
     result = {"model": model.reference, **told, **found}
-    return Answered(result, [picture(result)])
+    return Answered(result, lambda: [picture(result)])
 
 
 LESIONS = Analysis("/lstm/lesions", MemoryLesionsRequest, MemoryLesionsAnswer, memory_lstm.FAMILY, lesions)

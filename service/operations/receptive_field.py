@@ -24,7 +24,7 @@ def receptive_field(request: ReceptiveFieldRequest, lab: Lab) -> Answered:
         "label": unit.label,
         **field,
     }
-    return Answered(result, [figures.field(result)])
+    return Answered(result, lambda: [figures.field(result)])
 
 
 RECEPTIVE_FIELD = Analysis(

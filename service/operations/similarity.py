@@ -19,8 +19,13 @@ def similarity(request: SimilarityRequest, lab: Lab) -> Answered:
     found = analysis.similarity(lab.catalogue.network(model), sample, layers)
     result = {"model": model.reference, "seed": seed, "per_class": request.per_class, **found}
     names = [layer["name"] for layer in found["layers"]]
-    pictures = [figures.matrices(found["layers"], request.per_class), figures.layers(names, found["layer_similarity"])]
-    return Answered(result, pictures)
+    return Answered(
+        result,
+        lambda: [
+            figures.matrices(found["layers"], request.per_class),
+            figures.layers(names, found["layer_similarity"]),
+        ],
+    )
 
 
 SIMILARITY = Analysis("/cnn/similarity", SimilarityRequest, SimilarityAnswer, DigitNet.FAMILY, similarity)

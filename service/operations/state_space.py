@@ -18,7 +18,7 @@ def state_space(request: StateSpaceRequest, lab: Lab) -> Answered:
     clamps = clamps_of(request.clamps)
     found = analysis.state_space(lab.catalogue.network(model), request.delay, request.trials, seed, clamps)
     result = {"model": model.reference, "seed": seed, **found}
-    return Answered(result, [figures.trajectories(found), figures.eigenvalues(found)])
+    return Answered(result, lambda: [figures.trajectories(found), figures.eigenvalues(found)])
 
 
 STATE_SPACE = Analysis("/lstm/state-space", StateSpaceRequest, StateSpaceAnswer, memory_lstm.FAMILY, state_space)

@@ -31,7 +31,7 @@ def tuning_curve(request: TuningCurveRequest, lab: Lab) -> Answered:
         "stimulus": request.stimulus,
         **answer,
     }
-    return Answered(result, [figures.curve(result), figures.stimuli(result, *zip(*shown, strict=True))])
+    return Answered(result, lambda: [figures.curve(result), figures.stimuli(result, *zip(*shown, strict=True))])
 
 
 TUNING_CURVE = Analysis("/cnn/tuning-curve", TuningCurveRequest, TuningCurveAnswer, DigitNet.FAMILY, tuning_curve)

@@ -53,8 +53,13 @@ async def _whole_job_store(request: Request) -> Jobs:
     return request.app.state.jobs
 
 
-async def _lab(request: Request) -> Lab:
+def lab_of(request: Request) -> Lab:
+    """The lab as whoever was admitted sees it."""
     return request.app.state.lab.seen_by(request.state.caller)
+
+
+async def _lab(request: Request) -> Lab:
+    return lab_of(request)
 
 
 async def _jobs(request: Request) -> Jobs:

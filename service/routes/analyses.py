@@ -26,7 +26,7 @@ from service.operations import (
     tuning_curve,
 )
 from service.operations.analysis import Analysis, Asked, Settled
-from service.routes.access import LabOfProcess, pictured
+from service.routes.access import lab_of, pictured
 
 ANALYSES: Sequence[Analysis[Any]] = (
     cnn.PREDICT,
@@ -54,9 +54,10 @@ router = APIRouter(tags=["analyses by address"])
 class _Answering:
     """An analysis on its way out, with what the client wants of it."""
 
-    def __init__(self, request: Request, reply: Replies, lab: LabOfProcess) -> None:
+    def __init__(self, request: Request, reply: Replies) -> None:
         self._query = request.query_params.multi_items()
-        self._reply, self._lab = reply, lab
+        self._reply = reply
+        self._lab = lab_of(request)
         self._computing: Computing = request.app.state.computing
 
     async def of(self, analysis: Analysis[Asked], request: Asked) -> Response:
@@ -75,8 +76,7 @@ class _Answering:
 
     def _answer(self, analysis: Analysis[Asked], request: Asked) -> Response:
         settled = analysis.settle(request, self._lab)
-        answered = analysis.run(settled.request, self._lab)
-        response = self._reply.answer(answered.result, answered.renderings)
+        response = self._reply.answer(analysis.run(settled.request, self._lab))
         response.headers.update(self._link(analysis, settled))
         return response
 

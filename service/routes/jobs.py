@@ -159,7 +159,7 @@ def get_result(job_id: Identity, reply: Replies, jobs: JobStore) -> Response:
         job = _shown(jobs.get(job_id))
         if job.result is None:
             raise FailedJob(f"The job has {job.status} and left no result; GET /jobs/{{id}} tells more.")
-        return Answered(job.result, KINDS[job.kind].renderings(job.result))
+        return _answered(job.kind, job.result)
 
     return reply.determined(["job", job_id], answered)
 
@@ -196,8 +196,12 @@ def _document(job: Job, reply: Reply) -> dict[str, Any]:
     job = _shown(job)
     document = job.document()
     if job.result is not None:
-        document["result"] = reply.document(job.result, KINDS[job.kind].renderings(job.result))
+        document["result"] = reply.document(_answered(job.kind, job.result))
     return document
+
+
+def _answered(kind: str, result: Any) -> Answered:
+    return Answered(result, lambda: KINDS[kind].renderings(result))
 
 
 def _wait_seconds(prefer: str | None) -> int:

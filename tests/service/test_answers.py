@@ -24,7 +24,7 @@ def reply(build: str = "this", query: bytes = b"", rendering: str | None = None,
 
 
 def answered() -> Answered:
-    return Answered({"number": 1}, [PICTURE])
+    return Answered({"number": 1}, lambda: [PICTURE])
 
 
 def nobody() -> NoReturn:
