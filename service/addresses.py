@@ -7,7 +7,7 @@ the first digits of the sha256 of its weights, which holds the address to these 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -62,7 +62,12 @@ def query(parameters: Iterable[tuple[str, str]]) -> str:
 
 def _quoted(text: str) -> str:
     """Quotes what needs it, which in a picture is a character here and there."""
-    return _NOT_AS_IT_IS.sub(lambda found: quote(found[0], safe=""), text)
+    return _NOT_AS_IT_IS.sub(lambda found: _quote(found[0]), text)
+
+
+@lru_cache(maxsize=1024)
+def _quote(text: str) -> str:
+    return quote(text, safe="")
 
 
 def _place(nested: dict[str, Any], name: str, value: str) -> None:

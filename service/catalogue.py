@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 from collections import Counter as Tally
 from collections.abc import Callable, Mapping
 from copy import copy
@@ -21,12 +20,14 @@ from models.errors import CorruptCheckpoint
 from models.memory_lstm import MemoryLSTM
 from service import database
 from service.errors import DefaultModel, NotAllowed, SharedModel, ShippedModel, UnknownModel, WrongFamily
+from service.freshness import Fresh
 from service.principals import ANYBODY, Principal
 
 log = logging.getLogger(__name__)
 
 Family = Literal["digit-net", "memory-lstm"]
 FRESH_SECONDS = 1.0
+"""So long may a chosen default be unknown to other processes than the one that has taken the choice."""
 
 BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], nn.Module]] = {
     DigitNet.FAMILY: lambda _: DigitNet(),
@@ -70,7 +71,7 @@ class Catalogue:
         self._artifacts = artifacts
         self._shipped, self._unreadable = _shipped(artifacts)
         self._network = lru_cache(maxsize=128)(self._build)
-        self._defaults = _Defaults(engine)
+        self._defaults = Fresh(lambda: _chosen_defaults(engine), FRESH_SECONDS)
         self._principal = ANYBODY
 
     def seen_by(self, principal: Principal) -> "Catalogue":
@@ -125,7 +126,7 @@ class Catalogue:
     def has_at_hand(self, family: str, model_id: str | None) -> bool:
         """Whether this model, or the default, is found and its network had without a question to the database."""
         if model_id is None:
-            if not self._defaults.are_fresh:
+            if not self._defaults.is_at_hand:
                 return False
             model_id = self._defaults.now().get(family, family)
         return model_id in self._shipped
@@ -278,38 +279,17 @@ class Catalogue:
         return database.is_published(self._engine)
 
 
-class _Defaults:
-    """Which model was chosen as each family's default, read anew when that is a second old.
-
-    A choice is so known at once to the process that has taken it, and after a second to all others.
-    """
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
-        self._known: Mapping[str, str] = {}
-        self._read_at = -FRESH_SECONDS
-
-    @property
-    def are_fresh(self) -> bool:
-        return time.monotonic() - self._read_at < FRESH_SECONDS
-
-    def now(self) -> Mapping[str, str]:
-        if not self.are_fresh:
-            began, table = time.monotonic(), database.defaults.c
-            with self._engine.connect() as connection:
-                chosen = connection.execute(sa.select(table.family, table.model_id))
-                self._known = {family: model_id for family, model_id in chosen}
-            self._read_at = began
-        return self._known
-
-    def forget(self) -> None:
-        self._read_at = -FRESH_SECONDS
-
-
 _DAMAGED: Mapping[str, str] = {
     "shipped": "The weights of this model are damaged; restore the artifacts folder from the release.",
     "trained": "The stored weights of this model are damaged; train it again or restore a backup.",
 }
+
+
+def _chosen_defaults(engine: sa.Engine) -> Mapping[str, str]:
+    """Which model answers for each family whose default was chosen."""
+    table = database.defaults.c
+    with engine.connect() as connection:
+        return {family: model_id for family, model_id in connection.execute(sa.select(table.family, table.model_id))}
 
 
 def _sharing(model_id: str, is_shared: bool) -> sa.Update:

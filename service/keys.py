@@ -4,7 +4,6 @@ A key is ``pc_ID_SECRET``. The id finds the row, the secret is 256 random bits: 
 hash, so a plain SHA-256 keeps them; slow hashes are for passwords that people choose.
 """
 
-import asyncio
 import hashlib
 import hmac
 import secrets
@@ -19,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 
 from service import database
 from service.errors import InvalidKey
+from service.freshness import Fresh
 from service.principals import Principal, Role
 
 PREFIX = "pc_"
@@ -104,21 +104,18 @@ def revoke(engine: sa.Engine, key_id: str) -> bool:
 
 
 class Keyring:
-    """All keys as one process knows them: read at once and anew when they are two seconds old.
+    """All keys as one process knows them, never longer than two seconds.
 
     Requests so need no question to the database of their own, and a key that was made or revoked is so everywhere after
     two seconds.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
-        self._known: Mapping[str, Key] = {}
-        self._read_at = -FRESH_SECONDS
-        self._reading = asyncio.Lock()
+        self._keys = Fresh(lambda: read(engine), FRESH_SECONDS)
 
     async def is_empty(self) -> bool:
         """Whether no key was ever made; one that was revoked or has expired counts."""
-        return not await self._keys()
+        return not await self._known()
 
     async def principal(self, key: str) -> Principal:
         """Whose key this is.
@@ -127,22 +124,13 @@ class Keyring:
             InvalidKey: Nobody's, or not any longer.
         """
         key_id, _, secret = key.removeprefix(PREFIX).partition("_")
-        known = (await self._keys()).get(key_id)
+        known = (await self._known()).get(key_id)
         if known is None or not known.fits(secret) or known.state != "good":
             raise InvalidKey("The key is not known here, was revoked or has expired; ask whoever gave it to you.")
         return known.principal
 
-    async def _keys(self) -> Mapping[str, Key]:
-        if not self._is_fresh():
-            async with self._reading:
-                if not self._is_fresh():
-                    began = time.monotonic()
-                    self._known = await run_in_threadpool(read, self._engine)
-                    self._read_at = began
-        return self._known
-
-    def _is_fresh(self) -> bool:
-        return time.monotonic() - self._read_at < FRESH_SECONDS
+    async def _known(self) -> Mapping[str, Key]:
+        return self._keys.now() if self._keys.is_at_hand else await run_in_threadpool(self._keys.now)
 
 
 def _day(microseconds: int) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,15 +13,16 @@ _BATCH = 128
 _TOP_UNITS = 10
 
 
-@torch.inference_mode()
 def predict(network: DigitNet, images: Tensor) -> list[dict[str, Any]]:
     """Label, probability of each digit and logits for images (image, row, column), ready for JSON.
 
     Each image is shown alone, so that the numbers of predict, activations and tune agree exactly. Probabilities are
     summed in double precision.
     """
-    logits = network.responses_one_by_one(images, ("y",))["y"].drive
-    rows = logits.tolist(), logits.double().softmax(dim=1).tolist(), logits.argmax(dim=1).tolist()
+    logits = network.responses_one_by_one(images, ("y",))["y"].drive.detach().cpu().numpy()
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True).astype(np.float64))
+    shares /= shares.sum(axis=1, keepdims=True)
+    rows = logits.tolist(), shares.tolist(), logits.argmax(axis=1).tolist()
     return [
         {"label": label, "probability": probabilities[label], "probabilities": probabilities, "logits": logits}
         for logits, probabilities, label in zip(*rows, strict=True)

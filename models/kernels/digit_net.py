@@ -130,6 +130,8 @@ def _weigh(below: Array, weights: Array, bias: Array, above: Array) -> None:
             max(below[i + 2], nothing),
             max(below[i + 3], nothing),
         )
+        if a + b + d + e == nothing:
+            continue  # three quarters of fc1's weights stay unread: they would drive other things out of the cache
         of_a, of_b, of_d, of_e = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
         for o in range(len(above)):
             above[o] += (a * of_a[o] + b * of_b[o]) + (d * of_d[o] + e * of_e[o])
