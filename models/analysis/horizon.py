@@ -52,7 +52,7 @@ def horizon(
         raise InvalidTask(f"{trials} trials tell too little; use at least {FEWEST_TRIALS}.", "/trials")
     if not 0 <= criterion <= 1:
         raise InvalidTask(
-            "The criterion for R2 lies outside the range from 0 to 1; 0.9 is a common choice.", "/criterion"
+            "The criterion for R² lies outside the range from 0 to 1; 0.9 is a common choice.", "/criterion"
         )
     delays = sorted(set(delays))
     points = [_point(network, delay, trials, n_repeat, seed, clamps) for delay in delays]
@@ -81,7 +81,7 @@ def predict(network: MemoryLSTM, trials: Trials, clamps: Sequence[Clamp] = ()) -
 def _point(
     network: MemoryLSTM, delay: int, n_trials: int, n_repeat: int, seed: int, clamps: Sequence[Clamp]
 ) -> tuple[dict[str, Any], NDArray[np.float64]]:
-    """The scores at one delay, and R2 in each resample of its trials."""
+    """The scores at one delay, and R² in each resample of its trials."""
     trials = memory_trials_with_delay(delay=delay, n_repeat=n_repeat, batch_size=n_trials, seed=(seed, delay))
     predicted = predict(network, trials, clamps)
     error = report_error(trials, predicted)
@@ -106,9 +106,9 @@ def _point(
 def _resampled_r2(
     wanted: NDArray[np.float64], answered: NDArray[np.float64], generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """R2 of the reports (trial, sequence) in each resample of the trials.
+    """R² of the reports (trial, sequence) in each resample of the trials.
 
-    All that R2 needs of a trial are its sums of squared errors, of values and of squared values.
+    All that R² needs of a trial are its sums of squared errors, of values and of squared values.
     """
     sums = np.stack([np.square(answered - wanted), wanted, np.square(wanted)]).sum(axis=2)
     squared_error, values, squared_values = sums @ _times_drawn(len(wanted), generator).T
@@ -129,13 +129,13 @@ def _held(r2: NDArray[np.float64], criterion: float) -> NDArray[np.int64]:
 
 def _verdict(curve: Sequence[Mapping[str, Any]], held: int, criterion: float) -> str:
     if held == len(curve):
-        return f"R2 stays at or above {criterion:g} up to the longest delay that was tried, {curve[-1]['delay_ms']} ms."
+        return f"R² stays at or above {criterion:g} up to the longest delay that was tried, {curve[-1]['delay_ms']} ms."
     failing = curve[held]
-    scores = f"R2 {failing['r2']:z.2f}, gain {failing['gain']:z.2f}, correlation {failing['correlation']:z.2f}"
+    scores = f"R² {failing['r2']:z.2f}, gain {failing['gain']:z.2f}, correlation {failing['correlation']:z.2f}"
     told = f"at {failing['delay_ms']} ms {_cause(failing)} ({scores})."
     if held == 0:
-        return f"R2 is below {criterion:g} from the shortest delay on: {told}"
-    return f"R2 stays at or above {criterion:g} up to a delay of {curve[held - 1]['delay_ms']} ms; {told}"
+        return f"R² is below {criterion:g} from the shortest delay on: {told}"
+    return f"R² stays at or above {criterion:g} up to a delay of {curve[held - 1]['delay_ms']} ms; {told}"
 
 
 def _cause(point: Mapping[str, Any]) -> str:

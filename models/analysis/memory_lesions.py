@@ -21,12 +21,12 @@ KNOWN = 0.5
 FAINT = 0.1
 _PLACES = {"encode": "at memorize", "delay": "in the delay", "report": "at report"}
 _SAID: Mapping[Effect, str] = {
-    "harmless": "does no harm (R2 {r2:z.2f})",
-    "leaks": "leaks between reports ({leak_rms:.2g} rms, R2 {r2:z.2f})",
-    "mixes": "mixes old values with new ones (R2 {first:z.2f} at first reports, {later:z.2f} at later ones)",
-    "distorts": "distorts the report (R2 {r2:z.2f}, gain {gain:z.2f})",
-    "silences": "silences the report (R2 {r2:z.2f})",
-    "destroys": "destroys the memory (R2 {r2:z.2f})",
+    "harmless": "does no harm (R² {r2:z.2f})",
+    "leaks": "leaks between reports ({leak_rms:.2g} rms, R² {r2:z.2f})",
+    "mixes": "mixes old values with new ones (R² {first:z.2f} at first reports, {later:z.2f} at later ones)",
+    "distorts": "distorts the report (R² {r2:z.2f}, gain {gain:z.2f})",
+    "silences": "silences the report (R² {r2:z.2f})",
+    "destroys": "destroys the memory (R² {r2:z.2f})",
 }
 
 
@@ -48,7 +48,7 @@ def lesions(
         reading of tanh(cell), fitted to the intact network, finds there; 0 where that varies less than a tenth as much.
 
         A lesion's `effect` is
-        - `harmless`: R2 is at most 0.1 below the intact network's;
+        - `harmless`: R² is at most 0.1 below the intact network's;
         - `leaks`: more is answered when nothing is asked, by over a tenth of the size of the values, the memory being
           kept, at least up to the first report of a trial;
         - `mixes`: harmless at the first report of a trial, not at later ones, as the old value is not cleared;
@@ -157,7 +157,7 @@ def _role(gate: Gate, table: Sequence[Lesion], intact: Lesion) -> str:
     """What the task asks of the gate in each window, and what happens without."""
     if intact["r2"] < KNOWN:
         return (
-            f"The intact network itself reports with an R2 of {intact['r2']:z.2f}, so that no lesion can tell what the "
+            f"The intact network itself reports with an R² of {intact['r2']:z.2f}, so that no lesion can tell what the "
             f"{gate} gate is for; try a shorter delay."
         )
     effects = {(lesion["value"], lesion["window"]): lesion for lesion in table if lesion["gate"] == gate}

@@ -55,7 +55,7 @@ def error_parts(trials: Trials, predicted: NDArray[np.floating]) -> dict[str, fl
 
 
 def first_and_later_r2(trials: Trials, predicted: NDArray[np.floating]) -> tuple[float, float | None]:
-    """R2 of each trial's first report, before which the cell was empty, and of all later ones, None if there is none.
+    """R² of each trial's first report, before which the cell was empty, and of all later ones, None if there is none.
 
     A network that does not clear its cell between sequences is right the first time only.
     """

@@ -287,7 +287,7 @@ def _trajectories(task: Trials, projected: States) -> list[dict[str, Any]]:
 
 
 def _left_out_r2(centred: States, deviation: NDArray[np.float64]) -> float:
-    """R2 of reading each trial by least squares fitted to all others; under 0 where that is worse than their mean."""
+    """R² of reading each trial by least squares fitted to all others; under 0 where that is worse than their mean."""
     left, singular, _ = np.linalg.svd(centred, full_matrices=False)
     left = left[:, singular > _ROUNDING * singular[0]]
     leverage = 1 / len(left) + np.square(left).sum(axis=1)
@@ -447,7 +447,7 @@ def _about_encoding(encoding: Mapping[str, Any], delay: int) -> str:
     if encoding["direction"] is None:
         return f"{when} the state does not depend on the value."
     return (
-        f"{when} the best linear reading of the state tells the value with R2 {encoding['r2']:z.2f}; the states of the "
+        f"{when} the best linear reading of the state tells the value with R² {encoding['r2']:z.2f}; the states of the "
         f"values -1 and 1 are {encoding['span']:.2g} apart, just after the memorize they were "
         f"{encoding['span_at_memorize']:.2g}."
     )

@@ -31,7 +31,7 @@ def test_a_leak_loses_gain_by_its_time_constant_but_not_its_order():
 
 @pytest.mark.parametrize("time_constant_ms", [100, 260, 1000])
 def test_the_horizon_of_a_leak_is_the_one_that_theory_gives_and_not_that_of_correlation(time_constant_ms):
-    # R2 = 1 - (1 - exp(-D / tau))^2 falls under 0.9 at D = -tau ln(1 - sqrt(0.1)) = 0.38 tau
+    # R² = 1 - (1 - exp(-D / tau))^2 falls under 0.9 at D = -tau ln(1 - sqrt(0.1)) = 0.38 tau
     theory_ms = -time_constant_ms * math.log(1 - math.sqrt(0.1))
     delays = range(round(0.8 * theory_ms), round(1.2 * theory_ms), max(1, round(theory_ms / 100)))
     result = horizon(planted_memory(forget=math.exp(-1 / time_constant_ms)), delays=delays)
@@ -48,7 +48,7 @@ def test_a_horizon_beyond_the_sweep_has_no_upper_end_and_one_before_it_no_lower_
 
 
 def test_an_input_gate_that_never_shuts_lets_each_ms_add_as_much_as_the_value():
-    # the answer is the sum of D + 1 values of the same variance, so that R2 = 1 - D
+    # the answer is the sum of D + 1 values of the same variance, so that R² = 1 - D
     network = planted_memory(forget=1)
     with torch.no_grad():
         network.weight_ih_l0[0] = 0
@@ -62,7 +62,7 @@ def test_an_input_gate_that_never_shuts_lets_each_ms_add_as_much_as_the_value():
 def test_the_verdict_names_what_most_of_the_error_is_made_of():
     assert horizon(planted_memory(forget=1))["verdict"].endswith("up to the longest delay that was tried, 1000 ms.")
     leaking = horizon(planted_memory(forget=math.exp(-1 / 100)))["verdict"]
-    assert "up to a delay of 30 ms; at 50 ms the memory has lost gain (R2 0.8" in leaking
+    assert "up to a delay of 30 ms; at 50 ms the memory has lost gain (R² 0.8" in leaking
     shifted = planted_memory(forget=1)
     with torch.no_grad():
         shifted.readout.bias[:] = 1
@@ -70,7 +70,7 @@ def test_the_verdict_names_what_most_of_the_error_is_made_of():
 
 
 def test_a_cell_that_is_never_cleared_is_right_at_the_first_report_of_a_trial_alone():
-    # at the second report the old value is still there: R2 = 1 - var(old) / var(new) = 0, and half of both over all
+    # at the second report the old value is still there: R² = 1 - var(old) / var(new) = 0, and half of both over all
     clamps = [Clamp("forget", 1, "encode")]
     for point in horizon(planted_memory(forget=1), delays=[3, 30], trials=1024, clamps=clamps, n_repeat=2)["curve"]:
         assert point["first"] > 0.999

@@ -81,7 +81,7 @@ def test_with_a_second_sequence_a_forget_gate_held_open_mixes_the_old_value_with
         assert mixed["first"] > 0.999
         assert mixed["later"] < 0.3
     assert lesion(found, "forget", 1, "delay")["effect"] == "harmless"
-    assert "R2 1.00 at first reports" in found["roles"]["forget"]
+    assert "R² 1.00 at first reports" in found["roles"]["forget"]
 
 
 def test_the_open_memory_needs_its_input_gate_to_follow_the_value_and_not_in_the_delay():
@@ -94,16 +94,16 @@ def test_the_open_memory_needs_its_input_gate_to_follow_the_value_and_not_in_the
 def test_roles_follow_from_the_table():
     roles = CLOSED["roles"]
     assert "shut in the delay" in roles["input"]
-    assert "at 0 it silences the report (R2 0.00) and at 1 it destroys the memory" in roles["input"]
+    assert "at 0 it silences the report (R² 0.00) and at 1 it destroys the memory" in roles["input"]
     assert "open in the delay and open at report; at memorize it does not matter." in roles["forget"]
-    assert "at 1 it does no harm (R2 1.00)" in roles["forget"]
+    assert "at 1 it does no harm (R² 1.00)" in roles["forget"]
     assert "open at report" in roles["output"]
     assert f"at 1 it leaks between reports ({lesion(CLOSED, 'output', 1)['leak_rms']:.2g} rms" in roles["output"]
 
 
 def test_of_values_that_are_neither_shut_nor_open_the_roles_tell_no_more_than_was_tried():
     roles = lesions(shipped("memory-lstm"), values=[0.5])["roles"]
-    assert roles["forget"] == "The forget gate: held throughout at 0.5 it destroys the memory (R2 0.00)."
+    assert roles["forget"] == "The forget gate: held throughout at 0.5 it destroys the memory (R² 0.00)."
 
 
 def test_a_planted_memory_needs_of_each_gate_what_was_planted():
