@@ -1,5 +1,8 @@
 """What a student does at the page, and all that the browser complains about meanwhile."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -29,7 +32,12 @@ class Student:
     @contextmanager
     def before(cls, browser: Browser, service: Service, **options: Any) -> Iterator["Student"]:
         """A student before a new window; afterwards the browser must have had nothing to complain about."""
-        settings = {"viewport": {"width": 1280, "height": 900}, "base_url": service.url, **options}
+        settings = {
+            "viewport": {"width": 1280, "height": 900},
+            "base_url": service.url,
+            "permissions": ["clipboard-read", "clipboard-write"],
+            **options,
+        }
         with browser.new_context(**settings) as context:
             context.set_default_timeout(10_000)
             student = cls(context.new_page())
@@ -108,6 +116,16 @@ class Student:
         self.page.get_by_role("button", name="Train", exact=True).click()
         expect(self.page.get_by_role("button", name="Show the network")).to_have_count(networks, timeout=60_000)
 
+    def copied_call(self, panel: str, tongue: str) -> str:
+        """The call that is open under a panel, in curl or Python, as the page copies it."""
+        take = self.page.locator(f".{panel} .take")
+        take.get_by_role("button", name=tongue, exact=True).click()
+        self.page.evaluate("navigator.clipboard.writeText('')")
+        take.get_by_role("button", name="Copy call").click()
+        copied = self.page.wait_for_function("() => navigator.clipboard.readText()").json_value()
+        assert copied == take.locator("pre").text_content()
+        return copied
+
     def submit(self, path: str, body: Mapping[str, Any], is_awaited: bool = True) -> str:
         """Submits a job past the page, as a script does, and waits for its end; the job's id."""
         headers = {"Prefer": "wait=60"} if is_awaited else {}
@@ -118,3 +136,13 @@ class Student:
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and _REFUSED not in message.text:
             self.complaints.append(message.text)
+
+
+def run(call: str, **environment: str) -> str:
+    """What a copied call prints, run by Python where it begins with an import, else by the shell."""
+    program = [sys.executable, "-c"] if call.startswith("import ") else ["bash", "-c"]
+    inherited = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    ran = subprocess.run(
+        [*program, call], check=True, stdout=subprocess.PIPE, text=True, timeout=90, env={**inherited, **environment}
+    )
+    return ran.stdout

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.student import Student
+from tests.browser.student import Student, run
 from tests.service_process import ROOT, Service, serving, settings_of
 
 
@@ -80,6 +80,12 @@ def test_a_key_is_kept_in_its_tab_alone_and_forgotten_on_wish(
         expect(models.first).to_be_visible()
         expect(page.locator("#lock")).to_be_hidden()
         assert keys["ben"] not in page.url
+        page.locator(".jobs .take > summary").click()
+        page.locator(".jobs").get_by_label("Of what").select_option("Models")
+        for tongue in ("curl", "Python"):
+            call = ben.copied_call("jobs", tongue)
+            assert keys["ben"] not in call
+            assert "models" in run(call, PATCHCLAMP_KEY=keys["ben"])
         assert page.evaluate("document.cookie + JSON.stringify(localStorage)") == "{}"
         other_tab = page.context.new_page()
         other_tab.goto("/")

@@ -113,7 +113,12 @@ class Digits {
     this._frame.calm();
     if (this._drawing.isEmpty) return;
     this._shown(answered);
-    this._frame.offer({ call, answer: answered, figures: { call: { ...call, query: {} }, names: FIGURES } });
+    this._frame.offer({
+      title: "Activity",
+      call,
+      answer: answered,
+      figures: { call: { ...call, query: {} }, names: FIGURES },
+    });
   }
 
   _shown(answered) {

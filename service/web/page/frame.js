@@ -180,6 +180,7 @@ class Take {
   }
 
   async _copy(text, what) {
+    this._said.textContent = "";
     await copy(text);
     this._said.textContent = `${what} is copied.`;
   }
