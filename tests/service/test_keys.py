@@ -1,9 +1,9 @@
 """Keys: told once, kept as a hash, good until they are revoked; and the command that makes, lists and revokes them."""
 
 import asyncio
-import time
 import hashlib
 import re
+import time
 from pathlib import Path
 
 import pytest
