@@ -46,7 +46,7 @@ bench: $(VENV)/development  ## speed against named peers, as ratios (BENCH=--sho
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 bench-http: $(VENV)/development $(PEERS)/ready  ## answers a second beside an echo and other servers (needs wrk; some minutes)
-	@$(BIN)/python -m benchmarks.http $(BENCH)
+	@$(BIN)/python -m benchmarks --only http $(BENCH)
 
 load: $(VENV)/development  ## a class of 100 on both databases, half an hour (LOAD=--short: two minutes)
 	@$(BIN)/python -m benchmarks.load $(LOAD)

@@ -7,7 +7,8 @@ import torch
 from torch import nn, optim
 
 from benchmarks import notebook
-from benchmarks.timing import Ratio, compare, seconds
+from benchmarks.table import Ratio
+from benchmarks.timing import compare, seconds
 from models import kernels
 from models.memory_lstm import Clamp, MemoryLSTM
 from models.memory_task import memory_trials

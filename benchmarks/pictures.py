@@ -3,7 +3,8 @@
 import httpx
 
 from benchmarks import notebook, notebook_figures
-from benchmarks.timing import Ratio, compare
+from benchmarks.table import Ratio
+from benchmarks.timing import compare
 from models.digit_net import DigitNet
 from models.digits import Digits
 

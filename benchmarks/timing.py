@@ -2,34 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from statistics import median
 
-
-@dataclass(frozen=True)
-class Ratio:
-    """One line of the table: how many times as fast as the peer, from pairs measured in turn."""
-
-    claim: str
-    peer: str
-    seconds: float
-    peer_seconds: float
-    promise: float | None = None
-
-    @property
-    def factor(self) -> float:
-        """The peer's time over ours."""
-        return self.peer_seconds / self.seconds
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table that is no ratio of times: a number, its unit, and what was promised."""
-
-    claim: str
-    value: float
-    unit: str
-    promise: str
+from benchmarks.table import Ratio
 
 
 def compare(

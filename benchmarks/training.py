@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from benchmarks import notebook
-from benchmarks.timing import Ratio, compare, seconds
+from benchmarks.table import Ratio
+from benchmarks.timing import compare, seconds
 from models.digits import Digits
 from models.training.digit_net import DigitNetTraining, DigitNetTrainingSettings
 from models.work import run

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from benchmarks import notebook
-from benchmarks.timing import Figure, Ratio, compare, seconds
+from benchmarks.table import Figure, Ratio
+from benchmarks.timing import compare, seconds
 from models.analysis.activity import record
 from models.analysis.tuning import Tuning
 from models.analysis.tuning_report import SAMPLES
@@ -46,7 +47,7 @@ def tuning(network: DigitNet, digits: Digits, *, is_short: bool) -> list[Ratio |
     ten = seconds(lambda: run(Tuning(network, TuningSettings("y", tuple(range(10)), seed=1))))
     return [
         rule,
-        Figure("its objective, from the notebook's", 100 * abs(apart), "%", "below 0.5"),
+        Figure("its objective, from the notebook's", 100 * abs(apart), "%", at_most=0.5),
         Ratio("tune to twice the best digit's drive, 64 starts", peer_name, twice, whole, promise=10),
         Ratio("tune all ten outputs in one search, 64 starts each", peer_name, ten, whole, promise=1),
     ]
@@ -66,9 +67,9 @@ def outcomes(digits: Digits, networks: int) -> list[Figure]:
             reach = best.maximum(_dataset_maxima(training.network, digits, layer))
             driven, drivable = driven + int((best > 0).sum()), drivable + int((reach > 0).sum())
     return [
-        Figure(f"least best drive of ten outputs, {networks} networks", least, "x best digit", "at least 2"),
+        Figure(f"least best drive of ten outputs, {networks} networks", least, "x best digit", at_least=2),
         Figure(
-            "units of l3, l4 driven above 0, of those that anything drives", 100 * driven / drivable, "%", "at least 95"
+            "units of l3, l4 driven above 0, of those that anything drives", 100 * driven / drivable, "%", at_least=95
         ),
     ]
 

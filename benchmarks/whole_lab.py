@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from benchmarks import notebook, notebook_figures
-from benchmarks.timing import Ratio
+from benchmarks.table import Ratio
 from models.digits import Digits
 from tests.service_process import serving
 

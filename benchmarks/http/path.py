@@ -1,4 +1,4 @@
-"""What our HTTP path leaves of the floor: answers a second beside an echo's and other servers', on one core each.
+"""Answers over 16 connections: ours beside an echo's and other servers', on one core each.
 
 Ours is the API as it comes, asked with a student's key, every request counted against a limit.
 """
@@ -8,7 +8,7 @@ import io
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,57 +18,64 @@ from PIL import Image
 
 from benchmarks.http.servers import PEERS, Server, running, uvicorn
 from benchmarks.http.wrk import Load, Request, drive
+from benchmarks.table import Figure, Line, Ratio
 from models.digits import Digits
 from service import database, keys
 from service.settings import read_settings
 
 CONNECTIONS = 16
+OURS, FLOOR, BARE = "ours", "FastAPI's echo", "uvicorn's echo"
+DIGITS_A_SECOND = 10_000
 JSON = {"Content-Type": "application/json"}
 PLENTY = 10**9  # requests a minute: the pace is kept, and nobody is refused
-
-
-@dataclass(frozen=True)
-class Rate:
-    """One line: answers a second of one server, and what share that is of the echo's, for answers of the same size."""
-
-    claim: str
-    server: str
-    load: Load
-    floor: Load
-    promise: float | None = None
-
-    @property
-    def share(self) -> float:
-        """Of the floor."""
-        return self.load.per_second / self.floor.per_second
 
 
 @dataclass(frozen=True)
 class _Case:
     claim: str
     request: Request
-    promise: float | None
+    promised_share: float | None = None
     has_peers: bool = False
+    digits: int = 1
 
 
-def http_path(datasets: Path, rounds: int = 3, seconds: float = 5) -> Iterator[Rate]:
+def http_path(datasets: Path, rounds: int, seconds: float) -> Iterator[Line]:
     """Every server in turn, one round after the other; of each the median."""
     picture = _png(datasets)
     with ExitStack() as stack:
         ours, bearer = stack.enter_context(_ours(datasets))
-        echo = stack.enter_context(running(uvicorn("benchmarks.http.peers.echo:app")))
+        echo, bare = (
+            stack.enter_context(running(uvicorn(f"benchmarks.http.peers.echo:{app}"))) for app in ("in_fastapi", "bare")
+        )
         peers = {name: (stack.enter_context(running(*how)), request) for name, how, request in _peers(picture)}
         for case in _cases(picture, bearer):
             floor = Request(f"/{_size(ours, case.request)}", case.request.body)
-            asked = {"echo": (echo, floor), "ours": (ours, case.request), **(peers if case.has_peers else {})}
+            asked = {
+                OURS: (ours, case.request),
+                FLOOR: (echo, floor),
+                **({BARE: (bare, floor), **peers} if case.has_peers else {}),
+            }
             loads: dict[str, list[Load]] = {name: [] for name in asked}
             for _ in range(rounds):
                 for name, (server, request) in asked.items():
                     with server.awake():
                         loads[name].append(drive(server.port, request, CONNECTIONS, seconds))
-            median = {name: sorted(each, key=lambda load: load.per_second)[rounds // 2] for name, each in loads.items()}
-            for name, load in median.items():
-                yield Rate(case.claim, name, load, median["echo"], case.promise if name == "ours" else None)
+            yield from _lines(case, {name: _median(each) for name, each in loads.items()})
+
+
+def _lines(case: _Case, loads: Mapping[str, Load]) -> Iterator[Line]:
+    ours, floor = loads[OURS], loads[FLOOR]
+    for name, load in loads.items():
+        if name != OURS:
+            share = case.promised_share if name == FLOOR else None
+            yield Ratio(case.claim, name, ours.seconds, load.seconds, floor_seconds=floor.seconds, promised_share=share)
+    yield Figure(f"{case.claim}: its 99th percentile", ours.p99_ms / ours.p50_ms, "times the median")
+    if case.digits > 1:
+        yield Figure(f"{case.claim}: digits a second", case.digits / ours.seconds, "", at_least=DIGITS_A_SECOND)
+
+
+def _median(loads: Sequence[Load]) -> Load:
+    return sorted(loads, key=lambda load: load.seconds)[len(loads) // 2]
 
 
 def _cases(picture: bytes, bearer: Mapping[str, str]) -> list[_Case]:
@@ -78,23 +85,19 @@ def _cases(picture: bytes, bearer: Mapping[str, str]) -> list[_Case]:
         _Case(
             "/cnn/predict, a PNG of 28x28",
             Request("/cnn/predict?renderings=none&preprocess=none", picture, png),
-            promise=0.35,
+            promised_share=0.35,
             has_peers=True,
         ),
-        _Case(
-            "/cnn/predict, the same, brought to MNIST form",
-            Request("/cnn/predict?renderings=none", picture, png),
-            promise=None,
-        ),
+        _Case("the same, brought to MNIST form", Request("/cnn/predict?renderings=none", picture, png)),
         _Case(
             "/cnn/predict, 256 digits at once",
             Request("/cnn/predict?renderings=none", json.dumps({"images": digits}).encode(), asked),
-            promise=None,
+            digits=len(digits),
         ),
         _Case(
             "/cnn/activations in full",
             Request("/cnn/activations?renderings=none", json.dumps({"image": digit}).encode(), asked),
-            promise=0.25,
+            promised_share=0.25,
         ),
     ]
 

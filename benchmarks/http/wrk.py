@@ -12,9 +12,10 @@ local file = io.open(os.getenv("BODY"), "rb")
 wrk.method, wrk.body = "POST", file:read("*a")
 for name, value in os.getenv("HEADERS"):gmatch("([^\\n]-): ([^\\n]*)") do wrk.headers[name] = value end
 function done(summary, latency)
-  io.write(string.format('{"requests": %d, "microseconds": %d, "failed": %d, "p99": %d}\\n', summary.requests,
-    summary.duration, summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write +
-    summary.errors.timeout, latency:percentile(99)))
+  local errors = summary.errors
+  local failed = errors.status + errors.connect + errors.read + errors.write + errors.timeout
+  io.write(string.format('{"requests": %d, "microseconds": %d, "failed": %d, "p50": %d, "p99": %d}\\n',
+    summary.requests, summary.duration, failed, latency:percentile(50), latency:percentile(99)))
 end
 """
 INSTALLED = shutil.which("wrk") is not None
@@ -31,9 +32,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Load:
-    """What came of it: answers a second, and the 99th percentile of how long they took."""
+    """What came of it: seconds from one answer to the next, and how long half and nearly all of them took."""
 
-    per_second: float
+    seconds: float
+    p50_ms: float
     p99_ms: float
 
 
@@ -59,7 +61,7 @@ def drive(port: int, request: Request, connections: int, seconds: float) -> Load
     found = json.loads(told.splitlines()[-1])
     if found["failed"]:
         raise RuntimeError(f"{found['failed']} of {found['requests']} requests to {request.path} failed:\n{told}")
-    return Load(1e6 * found["requests"] / found["microseconds"], found["p99"] / 1000)
+    return Load(found["microseconds"] / found["requests"] / 1e6, found["p50"] / 1000, found["p99"] / 1000)
 
 
 def pinned(core: int) -> list[str]:

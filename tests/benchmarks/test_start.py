@@ -35,9 +35,7 @@ libc.fclose(file)
 
 
 def test_it_is_ready_within_three_times_the_import_of_torch_and_stays_below_450_mb() -> None:
-    ratio, megabytes = start()
-    assert ratio.seconds <= 3 * ratio.peer_seconds
-    assert megabytes < 450
+    assert [line.claim for line in start() if not line.is_kept] == []
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="needs glibc, whose heaps are counted")

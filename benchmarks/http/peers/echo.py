@@ -1,10 +1,21 @@
-"""The floor: uvicorn reads the body and answers as many bytes as the address says (`/300`), and does nothing else."""
+"""Floors: the body is read, as many bytes as the address says (`/300`) are the answer, and nothing else is done."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Path, Request, Response
+
+in_fastapi = FastAPI()
 
 
-async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Serves one request."""
+@in_fastapi.post("/{size}")
+async def echo(request: Request, size: Annotated[int, Path(ge=0)]) -> Response:
+    """What a service in FastAPI cannot undercut."""
+    await request.body()
+    return Response(b" " * size, media_type="application/json")
+
+
+async def bare(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """What no service in uvicorn can undercut."""
     if scope["type"] != "http":
         return
     while (await receive()).get("more_body"):
