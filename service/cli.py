@@ -4,6 +4,7 @@ import argparse
 import ctypes
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from service import logs
 from service.settings import CannotStart, InvalidSettings, Settings, read_settings
-from service.supervisor import CANNOT_START
+from service.supervisor import CANNOT_START, listening
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -37,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="API and workers under one supervisor").set_defaults(run=_serve)
     api = commands.add_parser("api", help="the API alone")
+    api.add_argument("--socket", type=int, help="take connections from this open file instead of HOST and PORT")
     api.set_defaults(run=_api)
     worker = commands.add_parser("worker", help="one worker alone")
     for part in (api, worker):
@@ -97,16 +99,15 @@ def _serve(settings: Settings, _options: argparse.Namespace) -> int:
 
 def _api(settings: Settings, options: argparse.Namespace) -> int:
     import uvicorn
+    from uvicorn.config import STARTUP_FAILURE
 
     from service.app import create_app
     from service.protocol import Protocol
 
     _follow_parent(options)
     _prepared(settings).dispose()  # what uvicorn starts could not say why it cannot start
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(settings),
-        host=settings.host,
-        port=settings.port,
         http=Protocol,
         ws="none",
         log_config=None,
@@ -114,7 +115,10 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    return 0
+    port = listening(settings) if options.socket is None else socket.socket(fileno=options.socket)
+    server = uvicorn.Server(config)
+    server.run([port])
+    return 0 if server.started else STARTUP_FAILURE
 
 
 def _share_memory_among_threads() -> None:

@@ -1,6 +1,7 @@
 """The service in numbers for Prometheus: what this process has answered, and how the jobs of all processes stand."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -26,6 +28,7 @@ from service.jobs.engine import STATUS
 from service.lab import Lab
 from service.operations import KINDS
 from service.schemas.jobs import Status
+from service.supervisor import COUNTED_TOGETHER
 
 log = logging.getLogger(__name__)
 
@@ -37,31 +40,35 @@ disable_created_metrics()  # when a series began is told by nobody's panel, and 
 
 
 class Metrics:
-    """The numbers of one application; `lab` is asked for when they are read, for it is made when the service starts."""
+    """The numbers of one application; `lab` is asked for when they are read, for it is made when the service starts.
+
+    API processes on one port count in files that they share, so that each tells what all of them have answered.
+    """
 
     def __init__(self, lab: Callable[[], Lab]) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "patchclamp_http_requests",
-            "Requests that this API process has answered; streams are counted when they end.",
+            "Requests that have been answered; streams are counted when they end.",
             ("method", "route", "status"),
             registry=self._registry,
         )
         self._seconds = Histogram(
             "patchclamp_http_request_duration_seconds",
-            "From a request's arrival to the end of its answer, in this API process.",
+            "From a request's arrival to the end of its answer.",
             ("method", "route"),
             buckets=_REQUEST_SECONDS,
             registry=self._registry,
         )
         self._refusals = Counter(
             "patchclamp_http_refusals",
-            "Requests that this API process has answered with a problem, by the last part of its type.",
+            "Requests that have been answered with a problem, by the last part of its type.",
             ("problem",),
             registry=self._registry,
         )
-        ProcessCollector(registry=self._registry)
-        self._registry.register(_Store(lab))
+        self._told = _counted_together() or self._registry
+        ProcessCollector(registry=self._told)
+        self._told.register(_Store(lab))
 
     def count(self, request: EndedRequest) -> None:
         """Counts a request that has ended."""
@@ -72,7 +79,16 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """All numbers as they stand now, in Prometheus' text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self._told)
+
+
+def _counted_together() -> CollectorRegistry | None:
+    """What several API processes have counted, where they do so together."""
+    if COUNTED_TOGETHER not in os.environ:
+        return None
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    return registry
 
 
 class _Store(Collector):

@@ -119,6 +119,9 @@ class Settings(BaseSettings):
         "whoever has none of them is a student.",
     )
     device: Literal["cpu", "cuda", "auto"] = Field("cpu", description="Where jobs compute.")
+    apis: int = Field(
+        1, ge=1, le=64, description="API processes that `serve` runs on the one port; each takes some 400 MB."
+    )
     workers: int = Field(1, ge=1, le=64, description="Worker processes that `serve` runs.")
     threads: int = Field(1, ge=1, le=256, description="torch threads of each process.")
     lease_seconds: float = Field(

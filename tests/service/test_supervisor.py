@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -83,6 +84,32 @@ def test_a_worker_keeps_its_name_when_it_is_started_again(service: Service) -> N
     successor = part(service, "worker")
     assert successor is not None
     assert name in successor.cmdline()
+
+
+def test_whoever_calls_while_the_api_is_started_again_waits_and_is_answered(service: Service) -> None:
+    dead = killed(service, "api")
+    assert httpx.get(f"{service.url}/livez", timeout=30).status_code == 200
+    assert has_successor(service, "api", dead)
+
+
+def test_apis_share_a_port_and_count_together_what_they_have_answered(tmp_path: Path) -> None:
+    with serving(tmp_path, environment={"PATCHCLAMP_APIS": "2"}) as service:
+        apis = [child for child in psutil.Process(service.process.pid).children() if "api" in child.cmdline()]
+        assert len(apis) == 2
+        for frozen in apis:  # so that the other one answers
+            frozen.suspend()
+            for _ in range(5):
+                assert httpx.get(f"{service.url}/livez").status_code == 200
+            frozen.resume()
+        counted = 'patchclamp_http_requests_total{method="GET",route="/livez",status="200"} 10.0'
+        assert counted in httpx.get(f"{service.url}/metrics").text
+
+
+def test_a_port_that_is_taken_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        sentence = refused("serve", data=tmp_path, PATCHCLAMP_PORT=str(taken.getsockname()[1]))
+    assert "cannot listen" in sentence
+    assert "another PATCHCLAMP_PORT" in sentence
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
