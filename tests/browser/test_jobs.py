@@ -99,16 +99,17 @@ def test_a_trained_model_is_found_with_its_training_chosen_used_fetched_and_dele
     page.reload()
     entry = _models(page).filter(has_text="a memory of mine")
     identity = entry.get_by_role("group").first.get_attribute("aria-label") or ""
-    entry.get_by_text("Card of").click()
-    expect(entry.locator("pre")).to_contain_text('"max_steps": 500')
+    entry.get_by_role("button", name=f"More: {identity}").click()
+    expect(entry.get_by_role("row", name="training: max steps 500")).to_be_visible()
     with page.expect_download() as download:
         entry.get_by_role("button", name="Weights").click()
     assert download.value.suggested_filename == f"{identity}.safetensors"
     download.value.save_as(tmp_path / "weights")
     assert load_file(tmp_path / "weights")
     entry.get_by_role("button", name="Make default").click()
-    expect(entry).to_contain_text("trained · the default")
+    expect(entry).to_contain_text("trained · shared · the default")
     usual = _models(page).filter(has=page.get_by_role("group", name="memory-lstm", exact=True))
+    usual.get_by_role("button", name="More").click()
     usual.get_by_role("button", name="Make default").click()
     expect(usual).to_contain_text("the default")
     entry.get_by_role("button", name="Its training").click()
@@ -120,6 +121,49 @@ def test_a_trained_model_is_found_with_its_training_chosen_used_fetched_and_dele
     entry.get_by_role("button", name="Delete for good?").click()
     expect(entry).to_have_count(0)
     assert page.request.get(f"/models/{identity}").status == 404
+
+
+def test_networks_of_one_training_stand_together_and_each_is_used_fetched_shared_and_deleted(student: Student) -> None:
+    page = student.page
+    job = student.submit("/lstm/train", {"seed": 4, "networks": 3, "keep": "all", "name": "triplets", "max_steps": 500})
+    stem = "memory-lstm-" + page.request.get(f"/jobs/{job}").json()["result"]["model"]["id"].split("-")[2]
+    page.reload()
+    entry = _models(page).filter(has_text="triplets")
+    expect(entry).to_have_count(1)
+    expect(entry).to_contain_text(f"triplets {stem} · 3 networks")
+    siblings = entry.get_by_role("list", name=f"Networks of {stem}").locator("> li")
+    expect(siblings).to_have_count(0)
+    networks = entry.get_by_role("button", name=f"Networks: {stem}")
+    page.get_by_role("list", name="Models", exact=True).focus()
+    student.tab_to(networks)
+    student.press("Enter")
+    expect(networks).to_have_attribute("aria-expanded", "true")
+    expect(siblings).to_have_text([re.compile(f"^seed {seed} {stem}-{seed - 4}") for seed in (4, 5, 6)])
+    second = siblings.nth(1)
+    second.get_by_role("button", name="More").click()
+    expect(second.get_by_role("row", name=f"job {job}")).to_be_visible()
+    with page.expect_download() as download:
+        second.get_by_role("button", name="Weights").click()
+    assert download.value.suggested_filename == f"{stem}-1.safetensors"
+    second.get_by_role("button", name="Share", exact=True).click()
+    expect(second).to_contain_text(f"{stem}-1 · shared")
+    second.get_by_role("button", name="Share no longer").click()
+    expect(second.get_by_role("button", name="Share", exact=True)).to_be_visible()
+    entry.get_by_role("button", name="Their training").click()
+    expect(_jobs(page).first.get_by_role("img")).to_have_count(2)
+    expect(page).to_have_url(re.compile(f"job={job}"))
+    second.get_by_role("button", name="Use in Memory").click()
+    expect(page.get_by_label("Network", exact=True).last).to_have_value(f"{stem}-1")
+    expect(page.get_by_role("option", name=f"triplets ({stem}-1, seed 5)")).to_be_attached()
+    page.get_by_role("link", name="Jobs and models").click()
+    for number in (2, 1):
+        last = entry.locator(f"li:has([role=group][aria-label='{stem}-{number}'])")
+        if number == 2:
+            last.get_by_role("button", name="More").click()
+        last.get_by_role("button", name="Delete").click()
+        last.get_by_role("button", name="Delete for good?").click()
+        expect(last).to_have_count(0)
+    expect(entry).to_contain_text(f"triplets {stem}-0 · trained")  # alone again
 
 
 def test_who_only_looks_asks_rarely(student: Student) -> None:
@@ -137,4 +181,4 @@ def _jobs(page: Page) -> Locator:
 
 
 def _models(page: Page) -> Locator:
-    return page.locator(".jobs ul > li")
+    return page.get_by_role("list", name="Models", exact=True).locator("> li")

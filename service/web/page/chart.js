@@ -1,6 +1,6 @@
 import { element } from "./element.js";
 import { MARKS, swatch } from "./marks.js";
-import { number, ticks } from "./number.js";
+import { alike, number, ticks } from "./number.js";
 import { Reader } from "./reader.js";
 import { svg } from "./svg.js";
 import { table } from "./table.js";
@@ -131,16 +131,21 @@ export class Chart {
     const base = height - MARGIN.bottom;
     const across =
       this._axes.xTicks ?? (this._axes.isLogX ? decades(low, high) : ticks(low, high, Math.min(7, width / 70)));
+    const up = this._axes.isLogY ? decades(bottom, top) : ticks(bottom, top, 4);
+    const upWords = this._axes.isLogY ? up.map(String) : alike(up);
+    const acrossWords = alike(across);
     return [
-      ...(this._axes.isLogY ? decades(bottom, top) : ticks(bottom, top, 4)).flatMap((y) => [
+      ...up.flatMap((y, place) => [
         svg("path", { class: y === 0 ? "zero" : "rule", d: `M${MARGIN.left} ${this._upward(y)}H${right}` }),
         svg(
           "text",
           { x: MARGIN.left - 6, y: this._upward(y) + 4, "text-anchor": "end" },
-          this._axes.isLogY ? String(y) : number(y),
+          upWords[place],
         ),
       ]),
-      ...across.map((x) => svg("text", { x: this._x(x), y: base + 16, "text-anchor": "middle" }, number(x))),
+      ...across.map((x, place) =>
+        svg("text", { x: this._x(x), y: base + 16, "text-anchor": "middle" }, acrossWords[place]),
+      ),
       ...(this._rules ?? []).map((y) =>
         svg("path", { class: "level", d: `M${MARGIN.left} ${this._upward(y)}H${right}` }),
       ),

@@ -96,7 +96,7 @@ export class Frame {
     this._topic = topic;
     const isTold = error instanceof Problem || error.isTold;
     if (!isTold) console.error(error);
-    const words = isTold ? error.message : `The page failed: ${error.message} Reload it.`;
+    const words = isTold ? error.message.replace(/; see errors\.$/, ":") : `The page failed: ${error.message} Reload it.`;
     const details = (error.errors ?? []).filter(({ detail }) => detail !== words);
     this._refusal.replaceChildren(
       element("p", {}, words),

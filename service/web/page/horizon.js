@@ -1,6 +1,8 @@
 import { answer } from "./api.js";
 import { Chart } from "./chart.js";
 import { element, field, select } from "./element.js";
+import { titleOf } from "./model.js";
+import { typeset } from "./number.js";
 import { Question } from "./question.js";
 import { Behind } from "./table.js";
 
@@ -86,7 +88,8 @@ export class HorizonCurves {
   }
 
   _list(chosen) {
-    const boxes = this._models.map(({ id, card }) => {
+    const boxes = this._models.map((model) => {
+      const { id } = model;
       const checked = chosen.includes(id);
       const box = element("input", {
         type: "checkbox",
@@ -94,7 +97,7 @@ export class HorizonCurves {
         checked,
         disabled: !checked && chosen.length >= MOST,
       });
-      return element("label", { class: "check" }, box, card.name ? `${card.name} (${id})` : id);
+      return element("label", { class: "check" }, box, titleOf(model));
     });
     const focused = document.activeElement.value;
     const isInside = this._boxes.contains(document.activeElement);
@@ -136,7 +139,7 @@ export class HorizonCurves {
       words: models.map(({ model, horizon_ms: horizon }) => `${model.id} up to ${horizon} ms`).join(", "),
     });
     this._verdicts.replaceChildren(
-      ...models.map(({ model, verdict }) => element("li", {}, element("strong", {}, `${model.id}: `), verdict)),
+      ...models.map(({ model, verdict }) => element("li", {}, element("strong", {}, `${model.id}: `), typeset(verdict))),
     );
     this._behind.refresh();
   }

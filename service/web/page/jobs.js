@@ -23,6 +23,7 @@ const HOMES = {
   "lstm.train": ({ id }) => ["memory", { job: id }],
 };
 const STATUSES = ["queued", "running", "succeeded", "failed", "cancelled"];
+const WHEN = { dateStyle: "medium", timeStyle: "short" };
 const TOLD = ["name", "layer", "unit", "direction", "model", "networks", "seed"];
 
 export function mount(frame) {
@@ -171,7 +172,12 @@ class JobRow {
     this._frame = frame;
     this._words = element("p", {});
     this._bar = element("progress", { max: 1, "aria-label": "Progress" });
-    this._pictures = element("div", { class: "pictures" });
+    this._pictures = element("div", {
+      class: "pictures",
+      role: "region",
+      tabindex: 0,
+      "aria-label": "Pictures of the result",
+    });
     const acts = {
       cancel: button("Cancel", () => frame.attempt(async () => this.show(await answer(this._call("POST", "/cancel"))))),
       open: button("Open", () => this.open().then(() => opened(this.job.id))),
@@ -204,7 +210,7 @@ class JobRow {
       (key) => `${key} ${request[key]}`,
     );
     this._title.textContent = KINDS[kind];
-    this._told.textContent = [...told, new Date(created).toLocaleString()].join(" · ");
+    this._told.textContent = [...told, new Date(created).toLocaleString([], WHEN)].join(" · ");
     this._buttons.setAttribute("aria-label", `${KINDS[kind]}, ${this._told.textContent}`);
     this._words.textContent = standing(job);
     this._words.className = status;
@@ -223,13 +229,8 @@ class JobRow {
       const call = this._call("GET", "/result", {});
       const { renderings, ...result } = await answer(call);
       this._pictures.replaceChildren(
-        ...renderings.map(({ media_type: type, data, alt, title: words }) =>
-          element(
-            "figure",
-            {},
-            element("img", { src: `data:${type};base64,${data}`, alt }),
-            element("figcaption", {}, words),
-          ),
+        ...renderings.map(({ media_type: type, data, alt }) =>
+          element("img", { src: `data:${type};base64,${data}`, alt }),
         ),
       );
       this._frame.offer({

@@ -5,7 +5,7 @@ import { latest } from "./latest.js";
 import { LesionTable } from "./lesions.js";
 import { MemoryTraining } from "./training.js";
 import { ModelChoice } from "./model.js";
-import { number, score } from "./number.js";
+import { number, score, typeset } from "./number.js";
 import { Behind, table } from "./table.js";
 import { GATES, Traces } from "./traces.js";
 
@@ -23,8 +23,8 @@ const SCORES = [
   ["R² of the reports", "r2"],
   ["gain (slope)", "gain"],
   ["correlation", "correlation"],
-  ["report error", "report_rmse", "chance_rmse"],
-  ["answers unasked", "leak_rms"],
+  ["report error (rms)", "report_rmse", "chance_rmse"],
+  ["answers unasked (rms)", "leak_rms"],
 ];
 
 export function mount(frame) {
@@ -191,7 +191,7 @@ class MemoryPanel {
       ),
     );
     this._sentence.textContent = held ? broken(error, intact.error) : remembered(error, this._delayMs);
-    this._roles.replaceChildren(...Object.values(intact.roles).map((words) => element("li", {}, words)));
+    this._roles.replaceChildren(...Object.values(intact.roles).map((words) => element("li", {}, typeset(words))));
     this._behind.refresh();
     this._frame.tell(this._sentence.textContent);
   }

@@ -1,6 +1,12 @@
 import { answer } from "./api.js";
 import { field, select } from "./element.js";
 
+/** How people tell a model apart: by its name, its id, and its seed where others were trained beside it. */
+export function titleOf({ id, card }) {
+  const notes = [card.name && id, card.job && card.training.networks > 1 && `seed ${card.seed}`].filter(Boolean);
+  return `${card.name ?? id}${notes.length ? ` (${notes.join(", ")})` : ""}`;
+}
+
 /** A labelled choice among the models of one family, with the default named first. */
 export class ModelChoice {
   /** @param {string} family @param {() => void} changed */
@@ -32,7 +38,7 @@ export class ModelChoice {
       new Option(`${usual.id} (default)`, ""),
       ...ours
         .filter((model) => model !== usual)
-        .map(({ id, card }) => new Option(card.name ? `${card.name} (${id})` : id, id)),
+        .map((model) => new Option(titleOf(model), model.id)),
     );
     this.value = chosen === usual.id ? null : chosen;
   }

@@ -1,13 +1,32 @@
+const RAISED = Object.fromEntries(Array.from("-0123456789", (sign, place) => [sign, "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"[place]]));
+
 /** A number for reading: three significant digits, a true minus sign. */
 export function number(value) {
   if (value == null) return "–";
   const size = Math.abs(value);
-  if (size !== 0 && (size >= 1e5 || size < 1e-3)) return value.toExponential(1).replaceAll("-", "−");
+  if (size !== 0 && (size >= 1e5 || size < 1e-4)) return scientific(value);
+  if (size !== 0 && size < 1e-3) return typeset(String(Number(value.toPrecision(2))));
   const digits = size >= 100 || Number.isInteger(value) ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : size >= 0.01 ? 3 : 4;
   return value
     .toFixed(digits)
     .replace(/^-(?=.*[1-9])/, "−")
     .replace(/^-/, "");
+}
+
+function scientific(value) {
+  const [factor, power] = value.toExponential(1).split("e");
+  return typeset(`${factor}·10${Array.from(String(Number(power)), (sign) => RAISED[sign]).join("")}`);
+}
+
+/** Words with the minus signs of their numbers, as a book has them. */
+export function typeset(words) {
+  return words.replaceAll(/(^|[\s(])-(?=\d)/g, "$1−");
+}
+
+/** Numbers side by side, all with as many decimals. */
+export function alike(values) {
+  const decimals = Math.max(0, ...values.map((value) => String(value).split(".")[1]?.length ?? 0));
+  return values.map((value) => typeset(value.toFixed(decimals)));
 }
 
 export function percent(share, digits = 1) {

@@ -3,7 +3,7 @@ import { Chart } from "./chart.js";
 import { drawMatrix } from "./colour.js";
 import { element, field, select } from "./element.js";
 import { latest } from "./latest.js";
-import { number } from "./number.js";
+import { number, score } from "./number.js";
 import { Behind, table } from "./table.js";
 
 /** The noise and the digits shown are the same for every unit, so that units can be compared. */
@@ -24,6 +24,13 @@ const UNITS = {
   contrast: "contrast",
   position: "position (pixels)",
 };
+/** What a fitted peak is said in. */
+const OF_PEAK = {
+  orientation: "°",
+  spatial_frequency: " cycles per pixel",
+  size: " pixels",
+  position: " pixels",
+};
 
 /** What a unit listens to: its tuning curve and its receptive field. */
 export class Probe {
@@ -34,6 +41,7 @@ export class Probe {
       this._measure(this._unit);
     });
     this._curve = new Chart("Tuning curve", { x: "class", y: "drive (a.u.)", height: 230 });
+    this._curve.element.firstChild.after(field("Tuned to", this._stimulus));
     this._curveWords = element("p", { class: "hint" });
     this._field = element("canvas", { class: "digit field-map", role: "img", "aria-label": "Receptive field" });
     this._box = element("span", { class: "box" });
@@ -50,7 +58,7 @@ export class Probe {
     this.element = element(
       "div",
       { class: "probe" },
-      element("section", { class: "card" }, field("Tuned to", this._stimulus), this._curve.element, this._curveWords),
+      element("section", { class: "card" }, this._curve.element, this._curveWords),
       element(
         "section",
         { class: "card" },
@@ -130,9 +138,9 @@ export class Probe {
       `${response[0].toUpperCase()}${response.slice(1)}.`,
       blank === null || isModulation ? "" : `The dashed level is the drive to plain grey, ${number(blank)}.`,
       stimulus === "class" && indices
-        ? `It prefers ${indices.preferred_class}${indices.d_prime === null ? "" : `, d′ ${number(indices.d_prime)}`}.`
+        ? `It prefers the class ${indices.preferred_class}${indices.d_prime === null ? "" : `, d′\u00a0${number(indices.d_prime)}`}.`
         : "",
-      typeof fit?.peak === "number" ? `The fitted curve peaks at ${number(fit.peak)} (r² ${number(fit.r2)}).` : "",
+      typeof fit?.peak === "number" ? `The fitted curve peaks at ${number(fit.peak)}${OF_PEAK[stimulus] ?? ""} (R² ${score(fit.r2)}).` : "",
     ].join(" ");
   }
 

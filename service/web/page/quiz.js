@@ -48,8 +48,8 @@ export class Quiz {
       element(
         "p",
         { class: "hint" },
-        "Chance chooses a unit and seeks its stimulus. You see what the layer did before and after, ",
-        "and say which unit it was.",
+        "A unit is chosen at random, and its preferred stimulus is found. You see what the layer did before and ",
+        "after, and say which unit it was.",
       ),
       element("div", { class: "row" }, field("Layer", this._layer), this._begin),
       this._run.element,

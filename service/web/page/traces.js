@@ -51,6 +51,7 @@ export class Traces {
       ...this._grips,
     );
     this._title = element("strong", {});
+    this._letters = element("span", { class: "hint", hidden: true }, "M: memorize, R: report.");
     this.element = element(
       "figure",
       { class: "chart" },
@@ -59,6 +60,7 @@ export class Traces {
         {},
         this._title,
         element("span", { class: "hint" }, "Drag a gate's trace, or its ⇕, to hold the gate; shaded: while it is held."),
+        this._letters,
       ),
       this._stage,
     );
@@ -180,6 +182,7 @@ export class Traces {
     const { events } = this._answer;
     const places = events.map(({ time_ms: time }) => this._x(time));
     const isWide = places.every((x, place) => x - (places[place - 1] ?? -WORD_PIXELS / 2) >= WORD_PIXELS);
+    this._letters.hidden = isWide;
     return events.flatMap(({ kind }, place) => [
       svg("path", { class: `event ${kind}`, d: `M${places[place]} ${MARKS}V${BOTTOM}` }),
       svg(

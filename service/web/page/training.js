@@ -2,7 +2,7 @@ import { post } from "./api.js";
 import { Chart } from "./chart.js";
 import { button, element, field, select } from "./element.js";
 import { JobRun } from "./job.js";
-import { number } from "./number.js";
+import { number, typeset } from "./number.js";
 import { Options } from "./options.js";
 import { Behind, table } from "./table.js";
 
@@ -10,7 +10,7 @@ import { Behind, table } from "./table.js";
 const OPTIONS = [
   ["hidden_size", "Hidden units", "1", 1],
   ["seq_len_max", "Sequences shorter than (ms)", "20", 4],
-  ["forget_bias", "Forget gate's bias", "as torch has it", null],
+  ["forget_bias", "Forget gate's bias", "default", null],
   ["target_loss", "Loss to reach", "0.0001"],
   ["max_steps", "Steps at most", "20000", 1],
   ["seed", "Seed", "drawn anew"],
@@ -171,22 +171,26 @@ export class MemoryTraining {
   _draw({ history, networks, best, chance_loss: chance, target_loss: target, verdict }) {
     this._chart.show(this._lines(history), { rules: [chance, target], words: verdict });
     this._verdict.textContent =
-      `${verdict} Dashed: chance, ${number(chance)}, and the loss to reach, ${number(target)}.`;
+      `${typeset(verdict)} Dashed: chance, ${number(chance)}, and the loss to reach, ${number(target)}.`;
     const rows = networks.map(({ seed, loss, solved_at: solved, family, horizon_ms: horizon, model }, place) => [
       seed,
       number(loss),
-      solved === null ? "not yet" : `${solved} steps`,
+      solved ?? "not yet",
       family === "closed" ? "shut" : "open",
-      `${horizon} ms${place === best ? " (longest)" : ""}`,
+      place === best ? longest(horizon) : horizon,
       model ? button("Show", () => this._open(model), { "aria-label": `Show the network of seed ${seed}` }) : "",
     ]);
     this._table.replaceChildren(
       table(
-        "The trained networks, and their input gate in the delay",
-        ["seed", "loss", "solved after", "input gate", "horizon", "in the trial"],
+        "The trained networks, their input gate in the delay, the longest horizon in bold",
+        ["seed", "loss", "solved after (steps)", "input gate", "horizon (ms)", "in the trial"],
         rows,
       ),
     );
     this._behind.refresh();
   }
+}
+
+function longest(horizon) {
+  return element("strong", {}, String(horizon), element("span", { class: "unseen" }, ", the longest"));
 }

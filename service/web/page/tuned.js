@@ -13,10 +13,16 @@ export class Tuned {
     this._before = digit("A random start");
     this._after = digit("The preferred stimulus");
     this._sentence = element("p", { class: "sentence" });
-    this._trace = new Chart("The search", { x: "step", y: "drive (a.u.)" });
+    this._trace = new Chart("The search", { x: "step", y: "drive (a.u.)", height: 240 });
     this._starts = new Chart("Every start", { x: "start, the best first", y: "drive (a.u.)" });
     this._digits = element("div", { class: "digits-row" });
-    this._digitsCard = element("section", { class: "card" }, element("h3", {}, "Digits that come near"), this._digits);
+    this._digitsCard = element(
+      "section",
+      { class: "card" },
+      element("h3", {}, "Digits that come near"),
+      element("p", { class: "hint" }, "Below each digit its class, and the drive that it gives (a.u.)."),
+      this._digits,
+    );
     this._layers = element("section", { class: "card layers-pair" });
     this._behind = new Behind("The numbers behind the pictures", () => this._tables());
     this._search = element("section", { class: "card" }, this._trace.element);
@@ -55,7 +61,7 @@ export class Tuned {
     this._layer = layer;
     this._result = null;
     for (const { canvas } of [this._before, this._after]) canvas.width = canvas.height = 28;
-    this._sentence.textContent = "Not sought yet. The search starts from random images and climbs the unit's drive.";
+    this._sentence.textContent = "Not searched for yet. The search starts from random images and climbs the unit's drive.";
     this._results.hidden = this._search.hidden = true;
   }
 
@@ -148,7 +154,7 @@ export class Tuned {
     this._digitsCard.hidden = !near;
     const shown = (near ?? []).map(({ index, label, drive }) => {
       const found = digits.find((each) => each.index === index);
-      const made = digit(`${label}, ${number(drive)}`);
+      const made = digit(`${label}: ${number(drive)}`);
       drawMatrix(made.canvas, found.image, PIXELS);
       return made.figure;
     });
