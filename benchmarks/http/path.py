@@ -21,7 +21,7 @@ from benchmarks.http.wrk import Load, Request, drive
 from benchmarks.table import Figure, Line, Ratio
 from models.digits import Digits
 from service import database, keys
-from service.settings import read_settings
+from service.settings import Settings
 
 CONNECTIONS = 16
 OURS, FLOOR, BARE = "ours", "FastAPI's echo", "uvicorn's echo"
@@ -43,7 +43,7 @@ def http_path(datasets: Path, rounds: int, seconds: float) -> Iterator[Line]:
     """Every server in turn, one round after the other; of each the median."""
     picture = _png(datasets)
     with ExitStack() as stack:
-        ours, bearer = stack.enter_context(_ours(datasets))
+        ours, bearer = stack.enter_context(_ours(datasets, "api"))
         echo, bare = (
             stack.enter_context(running(uvicorn(f"benchmarks.http.peers.echo:{app}"))) for app in ("in_fastapi", "bare")
         )
@@ -61,6 +61,27 @@ def http_path(datasets: Path, rounds: int, seconds: float) -> Iterator[Line]:
                     with server.awake():
                         loads[name].append(drive(server.port, request, CONNECTIONS, seconds))
             yield from _lines(case, {name: _median(each) for name, each in loads.items()})
+    yield _side_by_side(datasets, picture, rounds, seconds)
+
+
+def _side_by_side(datasets: Path, picture: bytes, rounds: int, seconds: float) -> Line:
+    """As `patchclamp serve` with one API process and with two, on the two cores that the load comes from, too."""
+    loads: dict[int, list[Load]] = {1: [], 2: []}
+    with ExitStack() as stack:
+        services = {apis: stack.enter_context(_ours(datasets, "serve", apis, cores=(0, 1))) for apis in loads}
+        for _ in range(rounds):
+            for apis, (server, bearer) in services.items():
+                with server.awake():
+                    loads[apis].append(
+                        drive(server.port, _predict(picture, bearer), CONNECTIONS, seconds, cores=(0, 1))
+                    )
+    one, two = _median(loads[1]).seconds, _median(loads[2]).seconds
+    return Ratio("two API processes on two cores, /cnn/predict", "one API process", two, one, promise=1.5)
+
+
+def _predict(picture: bytes, bearer: Mapping[str, str]) -> Request:
+    path = "/cnn/predict?renderings=none&preprocess=none"
+    return Request(path, picture, {"Content-Type": "image/png", **bearer})
 
 
 def _lines(case: _Case, loads: Mapping[str, Load]) -> Iterator[Line]:
@@ -84,7 +105,7 @@ def _cases(picture: bytes, bearer: Mapping[str, str]) -> list[_Case]:
     return [
         _Case(
             "/cnn/predict, a PNG of 28x28",
-            Request("/cnn/predict?renderings=none&preprocess=none", picture, png),
+            _predict(picture, bearer),
             promised_share=0.35,
             has_peers=True,
         ),
@@ -118,10 +139,12 @@ def _peers(picture: bytes) -> Iterator[tuple[str, tuple[list[str], str], Request
 
 
 @contextmanager
-def _ours(datasets: Path) -> Iterator[tuple[Server, Mapping[str, str]]]:
-    """Our API alone, and the header that a student sends."""
+def _ours(
+    datasets: Path, part: str, apis: int = 1, cores: Sequence[int] = (0,)
+) -> Iterator[tuple[Server, Mapping[str, str]]]:
+    """A part of our service, and the header that a student sends."""
     with tempfile.TemporaryDirectory() as data:
-        settings = read_settings({"PATCHCLAMP_DATA": data})
+        settings = Settings(data=Path(data))  # pyright: ignore[reportCallIssue]
         engine = database.connect(settings.database_url)
         database.prepare(settings.database_url, engine)
         key = keys.make(engine, "student", "benchmark", "student", None)
@@ -130,9 +153,10 @@ def _ours(datasets: Path) -> Iterator[tuple[Server, Mapping[str, str]]]:
             "PATCHCLAMP_DATA": data,
             "PATCHCLAMP_DATASETS": str(datasets),
             "PATCHCLAMP_REQUESTS_PER_MINUTE": str(PLENTY),
+            "PATCHCLAMP_APIS": str(apis),
         }
-        command = [sys.executable, "-m", "service.cli", "api"]
-        with running(command, "/livez", environment, port_variable="PATCHCLAMP_PORT") as server:
+        command = [sys.executable, "-m", "service.cli", part]
+        with running(command, "/readyz", environment, port_variable="PATCHCLAMP_PORT", cores=cores) as server:
             yield server, {"Authorization": f"Bearer {key}"}
 
 

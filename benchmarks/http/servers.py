@@ -1,4 +1,4 @@
-"""Servers, ours and others, each on the same one core; only the one that is asked runs."""
+"""Servers, ours and others, each on the same core where nothing else is said; only the one that is asked runs."""
 
 import os
 import signal
@@ -43,6 +43,7 @@ def running(
     path: str = "/",
     environment: Mapping[str, str] | None = None,
     port_variable: str = "PORT",
+    cores: Sequence[int] = (0,),
 ) -> Iterator[Server]:
     """A server, once `path` answers; it stands still until it is awakened.
 
@@ -51,7 +52,7 @@ def running(
     port = free_port()
     with tempfile.TemporaryDirectory() as home:
         process = subprocess.Popen(
-            [*pinned(0), *(part.format(port=port) for part in command)],
+            [*pinned(cores), *(part.format(port=port) for part in command)],
             env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": home, port_variable: str(port), **(environment or {})},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -84,7 +85,7 @@ def _await(url: str, process: "subprocess.Popen[bytes]") -> None:
                 return
         except urllib.error.HTTPError:
             return
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.05)  # no event tells another process that a port is open
     raise TimeoutError(f"{process.args} does not answer")
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,8 +40,8 @@ class Load:
     p99_ms: float
 
 
-def drive(port: int, request: Request, connections: int, seconds: float) -> Load:
-    """Sends the request over so many connections for so long.
+def drive(port: int, request: Request, connections: int, seconds: float, cores: Sequence[int] = (1,)) -> Load:
+    """Sends the request over so many connections for so long, from these cores.
 
     Raises:
         RuntimeError: An answer was no success.
@@ -52,7 +53,7 @@ def drive(port: int, request: Request, connections: int, seconds: float) -> Load
         headers = "\n".join(f"{name}: {value}" for name, value in request.headers.items())
         url = f"http://127.0.0.1:{port}{request.path}"
         told = subprocess.run(
-            [*pinned(1), "wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", str(script), url],
+            [*pinned(cores), "wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", str(script), url],
             env={"BODY": str(body), "HEADERS": headers},
             check=True,
             capture_output=True,
@@ -64,6 +65,6 @@ def drive(port: int, request: Request, connections: int, seconds: float) -> Load
     return Load(found["microseconds"] / found["requests"] / 1e6, found["p50"] / 1000, found["p99"] / 1000)
 
 
-def pinned(core: int) -> list[str]:
-    """What to put before a command to keep it on one core."""
-    return ["taskset", "-c", str(core)] if shutil.which("taskset") else []
+def pinned(cores: Sequence[int]) -> list[str]:
+    """What to put before a command to keep it on these cores."""
+    return ["taskset", "-c", ",".join(map(str, cores))] if shutil.which("taskset") else []
