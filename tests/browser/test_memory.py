@@ -1,5 +1,6 @@
 """Panel 3, as a student uses it: what goes on in a memory, what breaks it, how long it lasts, how it is trained."""
 
+import itertools
 import re
 
 import pytest
@@ -107,8 +108,28 @@ def test_every_value_is_told_at_the_pointer_at_the_key_and_behind_the_traces(stu
     expect(rows.nth(3).get_by_role("cell").nth(1)).to_have_text(told)
 
 
+def test_answers_beyond_all_values_stay_in_their_row_and_close_events_apart(page: Page) -> None:
+    page.goto("/?#memory?model=memory-lstm-open&delay=300&held=output-100-always")
+    expect(page.locator(".told .sentence")).to_contain_text("R²")
+    cell, report = (page.locator(f".stage .line.{trace}").bounding_box() for trace in ("cell", "report"))
+    assert cell is not None
+    assert report is not None
+    axis = page.locator(".stage text", has_text=re.compile("^ms$")).bounding_box()
+    assert axis is not None
+    assert cell["y"] + cell["height"] < report["y"]
+    assert report["y"] + report["height"] < axis["y"]
+    letters = [page.locator(".stage .title").nth(place).bounding_box() for place in range(4)]
+    assert [page.locator(".stage .title").nth(place).text_content() for place in range(4)] == ["M", "R", "M", "R"]
+    expect(page.get_by_text("M: memorize, R: report.")).to_be_visible()
+    for one, other in itertools.pairwise(letters):
+        assert one is not None
+        assert other is not None
+        assert one["x"] + one["width"] < other["x"]
+
+
 def test_a_lesion_of_the_table_is_held_in_the_trial(student: Student, sentence: Locator) -> None:
     page = student.page
+    expect(page.locator(".memory section", has_text="What is each gate for?")).to_contain_text("Held throughout at 0")
     page.get_by_role("button", name="output gate open always: leaks").click()
     expect(sentence).to_contain_text("It answers when nothing is asked.")
     expect(page.get_by_role("slider", name="Output gate held at")).to_have_value("1")

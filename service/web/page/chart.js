@@ -82,7 +82,7 @@ export class Chart {
     this._svg.setAttribute("height", height);
     this._scale(width, height);
     this._svg.replaceChildren(
-      ...this._frame(width, height),
+      ...(this._places.length ? this._frame(width, height) : []),
       ...this._series.flatMap((each) => this._marks(each)),
       this._reader.rings,
     );

@@ -1,5 +1,5 @@
 import { button, element } from "./element.js";
-import { score } from "./number.js";
+import { score, typeset } from "./number.js";
 import { Question } from "./question.js";
 import { table } from "./table.js";
 
@@ -19,11 +19,13 @@ export class LesionTable {
       role: "region",
       "aria-label": "Lesions of the gates",
     });
+    this._roles = element("ul", { class: "roles" });
     this.element = element(
       "section",
-      { class: "card" },
+      { class: "card stack" },
       element("h3", {}, "What is each gate for?"),
       this._content,
+      this._roles,
     );
   }
 
@@ -31,10 +33,11 @@ export class LesionTable {
     this._question.ask(body);
   }
 
-  _show({ intact, lesions, delay_ms: delay, trials }) {
+  _show({ intact, lesions, roles, delay_ms: delay, trials }) {
     const caption = `R² over ${trials} trials with a delay of ${delay} ms; ${score(intact.r2)} with nothing held. Press one to see it in the trial.`;
     const rows = Map.groupBy(lesions, ({ gate, value }) => `${gate} gate ${value ? "open" : "shut"}`);
     const cells = Array.from(rows, ([held, row]) => [held, ...row.map((lesion) => this._cell(held, lesion))]);
+    this._roles.replaceChildren(...Object.values(roles).map((words) => element("li", {}, typeset(words))));
     this._content.replaceChildren(table(caption, ["gate", ...Object.values(WINDOWS)], cells));
   }
 

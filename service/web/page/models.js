@@ -152,6 +152,7 @@ function rowsOf(card, above = "") {
     const name = above + key.replaceAll("_", " ");
     if (value === null) return [];
     if (typeof value === "object" && !Array.isArray(value)) return rowsOf(value, `${name}: `);
+    if (typeof value === "number") return [[name, Number(value.toPrecision(6))]];
     return [[name, Array.isArray(value) ? value.join(", ") : value]];
   });
 }

@@ -26,7 +26,7 @@ export function typeset(words) {
 /** Numbers side by side, all with as many decimals. */
 export function alike(values) {
   const decimals = Math.max(0, ...values.map((value) => String(value).split(".")[1]?.length ?? 0));
-  return values.map((value) => typeset(value.toFixed(decimals)));
+  return values.map((value) => (value === 0 ? "0" : typeset(value.toFixed(decimals))));
 }
 
 export function percent(share, digits = 1) {

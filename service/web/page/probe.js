@@ -44,11 +44,11 @@ export class Probe {
     this._curve.element.firstChild.after(field("Tuned to", this._stimulus));
     this._curveWords = element("p", { class: "hint" });
     this._field = element("canvas", { class: "digit field-map", role: "img", "aria-label": "Receptive field" });
-    this._box = element("span", { class: "box" });
+    this._box = element("span", { class: "box", hidden: true });
     this._fieldWords = element("p", { class: "hint" });
     this._legend = element(
       "span",
-      { class: "legend" },
+      { class: "legend", hidden: true },
       element("span"),
       element("i", { class: "diverging" }),
       element("span"),
@@ -147,6 +147,7 @@ export class Probe {
   _showField({ z_scores: scores, theoretical, significant_pixels: count, threshold }) {
     const reach = scores.flat().reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     drawMatrix(this._field, scores, { map: "diverging", low: -reach, high: reach });
+    this._box.hidden = this._legend.hidden = false;
     const [low, , high] = this._legend.children;
     low.textContent = `z ${number(-reach)}`;
     high.textContent = number(reach);

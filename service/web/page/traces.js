@@ -11,6 +11,7 @@ const MARKS = 18;
 const GRAB_PIXELS = 3;
 const SNAP = 0.04;
 const WORD_PIXELS = 66;
+const LETTER_PIXELS = 14;
 const LEAST_PIXELS = 3;
 /** From when to when (ms) an event makes a window last, as in models/memory_lstm.py. */
 const SPANS = {
@@ -28,7 +29,7 @@ const ROWS = [
   { key: "forget", title: "Forget gate", height: 54, range: [0, 1], isGate: true },
   { key: "output", title: "Output gate", height: 54, range: [0, 1], isGate: true },
   { key: "cell", title: "Cell", height: 64 },
-  { key: "report", title: "Report", height: 64, range: [-1, 1] },
+  { key: "report", title: "Report", height: 64, least: 1 },
 ];
 const BOTTOM = ROWS.reduce((top, row) => (row.top = top + GAP + TITLE) + row.height, MARKS - GAP);
 
@@ -187,7 +188,7 @@ export class Traces {
       svg("path", { class: `event ${kind}`, d: `M${places[place]} ${MARKS}V${BOTTOM}` }),
       svg(
         "text",
-        { x: places[place], y: MARKS - 5, "text-anchor": "middle", class: "title" },
+        { x: places[place], y: MARKS - 5, "text-anchor": anchorAt(places, place), class: "title" },
         isWide ? kind : kind[0].toUpperCase(),
       ),
     ]);
@@ -203,10 +204,10 @@ export class Traces {
     });
   }
 
-  _row({ key, title, top, height, range, isGate }) {
+  _row({ key, title, top, height, range, least, isGate }) {
     const values = this._values[key];
     const intact = this._intact?.[key];
-    const [low, high] = range ?? reach(values, intact ?? []);
+    const [low, high] = range ?? reach(least, values, intact ?? []);
     const y = (value) => top + (1 - (value - low) / (high - low)) * height;
     const line = (each) =>
       each.map((value, time) => `${time ? "L" : "M"}${this._x(time).toFixed(1)} ${y(value).toFixed(1)}`).join("");
@@ -270,6 +271,12 @@ export class Traces {
   }
 }
 
+/** Letters that would meet lean away from each other. */
+function anchorAt(places, place) {
+  if (places[place + 1] - places[place] < LETTER_PIXELS) return "end";
+  return places[place] - places[place - 1] < LETTER_PIXELS ? "start" : "middle";
+}
+
 function valuesOf({ inputs, gates, cell, predicted }, unit) {
   const of = (values) => values.map((units) => units[unit]);
   return {
@@ -282,7 +289,8 @@ function valuesOf({ inputs, gates, cell, predicted }, unit) {
   };
 }
 
-function reach(...all) {
-  const most = Math.max(...all.flat().map(Math.abs)) || 1;
+/** A range around 0 that holds all values, and `least` in any case. */
+function reach(least = 0, ...all) {
+  const most = Math.max(least, ...all.flat().map(Math.abs)) || 1;
   return [-most, most];
 }
