@@ -16,6 +16,7 @@ from benchmarks.memory import memory
 from benchmarks.pictures import pictures
 from benchmarks.start import start
 from benchmarks.table import Line, Table
+from benchmarks.tensors import tensors
 from benchmarks.training import digit_net
 from benchmarks.tuning import outcomes, tuning
 from benchmarks.whole_lab import whole_lab
@@ -81,6 +82,7 @@ def _of_digits(datasets: Path, is_short: bool) -> Mapping[str, Section]:
     def drawn() -> Iterator[Line]:
         with TemporaryDirectory() as data, serving(Path(data)) as service, service.client() as client:
             yield from pictures(client, network, digits)
+            yield tensors(client)
 
     sections: dict[str, Section] = {
         "digits": recipes,

@@ -1,4 +1,4 @@
-"""Answers as the client asked for them: JSON with pictures, JSON without, or one picture itself."""
+"""Answers as the client asked for them: JSON with pictures, JSON without, tensors, or one picture itself."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from fastapi import Depends, Query, Request, Response
 
+from service import tensors
 from service.dependencies import made
 from service.errors import NotAcceptable, UnknownRendering
 from service.operations.answered import Answered
@@ -14,6 +15,7 @@ from service.rendering.rendering import Rendering
 
 JSON = "application/json"
 PNG = "image/png"
+SAFETENSORS = "application/x-safetensors"
 KEPT_SECONDS = 86_400  # a newer build may draw better pictures
 NEVER_ASKED_AGAIN = f"max-age={KEPT_SECONDS}"
 ASKED_AGAIN = "no-cache"
@@ -25,7 +27,7 @@ FOR_OTHER_SITES = {"Cross-Origin-Resource-Policy": "cross-origin"}
 class Reply:
     """How this client wants its answer."""
 
-    offered: Sequence[str] = (JSON, PNG)
+    offered: Sequence[str] = (JSON, PNG, SAFETENSORS)
 
     def __init__(
         self,
@@ -42,8 +44,8 @@ class Reply:
             ),
         ] = None,
     ) -> None:
-        self._media_type = preferred(request, self.offered if rendering is None else self.offered[::-1])
-        self._with_renderings = renderings == "all"
+        self._media_type = preferred(request, self.offered if rendering is None else _pictures_first(self.offered))
+        self._with_renderings = renderings == "all" and self._media_type != SAFETENSORS
         self._rendering = rendering
         self._if_none_match = request.headers.get("if-none-match", "")
         self._is_private = "authorization" in request.headers or ACCESS_TOKEN in request.query_params
@@ -55,10 +57,10 @@ class Reply:
         return self._with_renderings or self._media_type == PNG
 
     def answer(self, found: Answered) -> Response:
-        """The result as JSON, or one of its renderings as PNG."""
+        """The result as JSON or as tensors, or one of its renderings as PNG."""
         if self._media_type == PNG:
             return png_response(self._picture(found.renderings), self._if_none_match)
-        return json_response(self.document(found))
+        return self._numbers(found)
 
     def determined(self, by: Any, answered: Callable[[], Answered], keeping: str = NEVER_ASKED_AGAIN) -> Response:
         """The answer that `by` determines; it is not computed for a client that has it already."""
@@ -74,13 +76,18 @@ class Reply:
         found = answered()
         if self._media_type == PNG:
             return Response(self._picture(found.renderings), headers=headers, media_type=PNG)
-        return json_response(self.document(found), headers=headers)
+        return self._numbers(found, headers)
 
     def document(self, found: Answered) -> Mapping[str, Any]:
         """The result with its renderings, where they are wanted; nothing is drawn where not."""
         if not self._with_renderings:
             return found.result
         return {**found.result, "renderings": [rendering.as_json() for rendering in found.renderings]}
+
+    def _numbers(self, found: Answered, headers: Mapping[str, str] | None = None) -> Response:
+        if self._media_type == SAFETENSORS:
+            return Response(tensors.packed(found.result), headers=headers, media_type=SAFETENSORS)
+        return json_response(self.document(found), headers=headers)
 
     def _picture(self, renderings: Sequence[Rendering]) -> bytes:
         chosen = [each for each in renderings if self._rendering in (None, each.name)]
@@ -143,6 +150,10 @@ def preferred(request: Request, offered: Sequence[str]) -> str:
     if liking <= 0:
         raise NotAcceptable(f"This answers with {' or '.join(offered)}; ask for one of them in Accept.")
     return best
+
+
+def _pictures_first(offered: Sequence[str]) -> Sequence[str]:
+    return sorted(offered, key=lambda media_type: media_type != PNG)
 
 
 def _weighed(part: str) -> tuple[str, float]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from service import logs
 from service.settings import CannotStart, InvalidSettings, Settings, read_settings
-from service.supervisor import CANNOT_START, listening
+from service.supervisor import CANNOT_START
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -108,6 +108,8 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
     _prepared(settings).dispose()  # what uvicorn starts could not say why it cannot start
     config = uvicorn.Config(
         create_app(settings),
+        host=settings.host,
+        port=settings.port,
         http=Protocol,
         ws="none",
         log_config=None,
@@ -115,9 +117,8 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    port = listening(settings) if options.socket is None else socket.socket(fileno=options.socket)
     server = uvicorn.Server(config)
-    server.run([port])
+    server.run(None if options.socket is None else [socket.socket(fileno=options.socket)])
     return 0 if server.started else STARTUP_FAILURE
 
 

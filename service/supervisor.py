@@ -38,11 +38,11 @@ def supervise(settings: Settings) -> int:
     Raises:
         CannotStart: The address cannot be listened on.
     """
-    with listening(settings) as port, TemporaryDirectory(prefix="patchclamp-") as counts:
+    with _listening(settings) as port, TemporaryDirectory(prefix="patchclamp-") as counts:
         return _supervise(settings, port, counts)
 
 
-def listening(settings: Settings) -> socket.socket:
+def _listening(settings: Settings) -> socket.socket:
     """A socket that takes connections at the settings' address.
 
     Raises:

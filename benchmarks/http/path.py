@@ -21,6 +21,7 @@ from benchmarks.http.wrk import Load, Request, drive
 from benchmarks.table import Figure, Line, Ratio
 from models.digits import Digits
 from service import database, keys
+from service.answers import SAFETENSORS
 from service.settings import Settings
 
 CONNECTIONS = 16
@@ -119,6 +120,10 @@ def _cases(picture: bytes, bearer: Mapping[str, str]) -> list[_Case]:
             "/cnn/activations in full",
             Request("/cnn/activations?renderings=none", json.dumps({"image": digit}).encode(), asked),
             promised_share=0.25,
+        ),
+        _Case(
+            "the same as tensors",
+            Request("/cnn/activations", json.dumps({"image": digit}).encode(), {**asked, "Accept": SAFETENSORS}),
         ),
     ]
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.digit_net import LAYERS, DigitNet, Response, layer
@@ -37,23 +38,26 @@ def describe_layer(name: str, response: Response, *, drive: bool = False) -> dic
         response: Its response to a batch of one image.
         drive: Whether the values before the ReLU are wanted, too.
 
+    Returns:
+        `values` and `drive` as float64 arrays of the layer's shape, all else as numbers.
+
     Raises:
         UnknownLayer: The network has no such layer.
     """
     described = layer(name)
-    activity = response.activity[0].detach()
+    activity = _doubles(response.activity[0])
     description: dict[str, Any] = {
         "name": name,
         "kind": described.kind,
         "shape": list(described.shape),
-        "values": activity.tolist(),
+        "values": activity,
         "minimum": float(activity.min()),
         "maximum": float(activity.max()),
-        "mean": float(activity.double().mean()),
-        "active_fraction": float((activity > 0).double().mean()),
-        "top_units": _top_units(activity.flatten()),
+        "mean": float(activity.mean()),
+        "active_fraction": np.count_nonzero(activity > 0) / activity.size,
+        "top_units": _top_units(activity.ravel()),
     }
-    return description | {"drive": response.drive[0].tolist()} if drive else description
+    return description | {"drive": _doubles(response.drive[0])} if drive else description
 
 
 @torch.inference_mode()
@@ -89,8 +93,12 @@ def confusion(network: DigitNet, images: Tensor, labels: Tensor) -> Tensor:
     return counts.view(10, 10)
 
 
-def _top_units(activity: Tensor) -> list[dict[str, Any]]:
-    order = activity.argsort(descending=True, stable=True)[:_TOP_UNITS].tolist()
+def _doubles(values: Tensor) -> NDArray[np.float64]:
+    return values.detach().cpu().double().numpy()
+
+
+def _top_units(activity: NDArray[np.float64]) -> list[dict[str, Any]]:
+    order = (-activity).argsort(kind="stable")[:_TOP_UNITS].tolist()
     return [{"unit": unit, "value": float(activity[unit])} for unit in order]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Request
 
 from service.admission import Admission
-from service.answers import ACCESS_TOKEN
+from service.answers import ACCESS_TOKEN, PNG, SAFETENSORS
 from service.errors import NotAllowed
 from service.jobs.engine import Jobs
 from service.lab import Lab
@@ -111,12 +111,13 @@ GUARDED: dict[str, Any] = {"dependencies": [Depends(_admitted)], "responses": pr
 
 
 def pictured(answer: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The responses of an operation that answers with JSON or one of its renderings."""
+    """The responses of an operation that answers with JSON, the same as tensors, or one of its renderings."""
+    content = {PNG: _BINARY, SAFETENSORS: _BINARY}
     return {
-        200: {"model": answer, "description": "The numbers and their pictures.", "content": {"image/png": _PNG}},
+        200: {"model": answer, "description": "The numbers and their pictures.", "content": content},
         304: {"description": "The picture has not changed."},
         **problems(*statuses, 406, 422),
     }
 
 
-_PNG = {"schema": {"type": "string", "format": "binary"}}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}

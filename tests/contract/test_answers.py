@@ -3,17 +3,21 @@
 import base64
 import hashlib
 import io
+import json
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
+from safetensors import numpy
 from safetensors.torch import load
 
 from models.digits import SIZES, Digits
 from tests.contract.refusals import refusal
 
 PNG = {"Accept": "image/png"}
+TENSORS = "application/x-safetensors"
 GRADIENT = {"pixels": [[(row + column) / 54 for column in range(28)] for row in range(28)]}
 ANALYSES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "/cnn/predict": ({"image": GRADIENT}, ["input", "probabilities"]),
@@ -29,6 +33,27 @@ EVERY_ANALYSIS = pytest.mark.parametrize(
     ("path", "body", "names"), [(path, *each) for path, each in ANALYSES.items()], ids=ANALYSES
 )
 WITH_CHANCE = pytest.mark.parametrize("path", [path for path in ANALYSES if path.startswith("/lstm/")])
+
+
+def metadata(body: bytes) -> dict[str, Any]:
+    header = json.loads(body[8 : 8 + int.from_bytes(body[:8], "little")])
+    return json.loads(header["__metadata__"]["answer"])
+
+
+def field(value: Any, way: list[str]) -> Any:
+    """What lies there in JSON; a list is gone through by a number, or for all its items at once."""
+    if not way:
+        return value
+    if isinstance(value, dict):
+        return field(value[way[0]], way[1:])
+    return field(value[int(way[0])], way[1:]) if way[0].isdigit() else [field(each, way) for each in value]
+
+
+def count(value: Any) -> int:
+    """How many words, numbers and nulls there are."""
+    if isinstance(value, dict):
+        return sum(map(count, value.values()))
+    return sum(map(count, value)) if isinstance(value, list) else 1
 
 
 def opened(png: bytes) -> Image.Image:
@@ -49,6 +74,21 @@ def test_every_rendering_opens_has_the_size_told_and_words_for_those_who_cannot_
         assert opened(base64.b64decode(rendering["data"])).size == (rendering["width"], rendering["height"])
         assert rendering["title"]
         assert len(rendering["alt"]) > len(rendering["title"])
+
+
+@EVERY_ANALYSIS
+def test_tensors_and_their_metadata_hold_every_number_of_the_json_once(
+    client: httpx.Client, path: str, body: dict[str, Any], names: list[str]
+) -> None:
+    response = client.post(path, json=body, headers={"Accept": TENSORS})
+    assert response.headers["Content-Type"] == TENSORS
+    tensors, rest = numpy.load(response.content), metadata(response.content)
+    numbers = client.post(f"{path}?renderings=none", json=body).json()
+    assert tensors
+    assert rest.keys() <= numbers.keys()
+    for name, tensor in tensors.items():
+        assert np.array_equal(tensor, np.asarray(field(numbers, name.split(".")), tensor.dtype))
+    assert sum(map(count, (*(tensor.tolist() for tensor in tensors.values()), rest))) == count(numbers)
 
 
 @EVERY_ANALYSIS

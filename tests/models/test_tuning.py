@@ -200,8 +200,8 @@ def test_layers_are_reported_as_activations_are(network):
     unit = tuned(network, replace(QUICK, layer="l2", units=(5,)))["units"][0]
     response = network.responses_one_by_one(torch.tensor(unit["optimized_image"])[None], ("l2",))["l2"]
     description = describe_layer("l2", response, drive=True)
-    assert unit["layer_after"] == description["values"]
-    assert unit["layer_drive_after"] == description["drive"]
+    assert unit["layer_after"] == description["values"].tolist()
+    assert unit["layer_drive_after"] == description["drive"].tolist()
 
 
 # Row 6: the network is left as it was found
