@@ -1,6 +1,6 @@
 """The lab's convolutional network for handwritten digits (notebook, section 1), and what can be recorded from it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
@@ -82,7 +82,6 @@ class DigitNet(nn.Module):
         self.fc1 = nn.Linear(16 * 7 * 7, 120)
         self.fc2 = nn.Linear(120, 84)
         self.fc3 = nn.Linear(84, 10)
-        self._pooled_convolution = _pooled_convolution
         self._all_weights = tuple(self.parameters())
         self._copy: tuple[tuple[int, ...], Weights] | None = None
 
@@ -92,17 +91,6 @@ class DigitNet(nn.Module):
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(seed)
             return cls()
-
-    def compiled(self) -> "DigitNet":
-        """This network itself, on a CPU with compiled kernels from now on: the same numbers, gradients sooner.
-
-        Loading the compiler takes half a second and 60 MB, so only trainings ask for it.
-        """
-        if self.fc3.weight.device.type == "cpu":
-            from models.kernels.pooled_convolution import pooled_convolution
-
-            self._pooled_convolution = pooled_convolution
-        return self
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (image, unit) of images (image, row, column), 0 to 1."""
@@ -115,6 +103,22 @@ class DigitNet(nn.Module):
             UnknownLayer: The network has no such layer.
         """
         return self.responses(images, (layer,))[layer].drive
+
+    def compiled_drive(self, layer: str) -> Callable[[Tensor], Tensor]:
+        """One layer's drive as a function of images (image, row, column): `drive` to rounding, on a CPU compiled.
+
+        There the images alone have a gradient, and it serves one thread at a time. Weights count as they are when it is
+        called. Loading the compiler takes half a second and 60 MB, so only jobs ask for it.
+
+        Raises:
+            UnknownLayer: The network has no such layer.
+        """
+        described = list(LAYERS.values())[_position(layer)]
+        if self.fc3.weight.device.type != "cpu":
+            return lambda images: self.drive(images, layer)
+        from models.kernels.image_gradient import ClimbableDrive
+
+        return ClimbableDrive(self, described)
 
     def responses(self, images: Tensor, layers: Iterable[str] = tuple(LAYERS)) -> dict[str, Response]:
         """The responses of `layers`, in the network's order, computed only as deep as the deepest of them.
@@ -184,9 +188,9 @@ class DigitNet(nn.Module):
         """What a layer makes of the activity below it; below `l1` are the normalised pixels (image, 1, row, column)."""
         match layer:
             case "l1":
-                drive = self._pooled_convolution(below, self.conv1.weight, self.conv1.bias)
+                drive = _pooled_convolution(below, self.conv1.weight, self.conv1.bias)
             case "l2":
-                drive = self._pooled_convolution(below, self.conv2.weight, self.conv2.bias)
+                drive = _pooled_convolution(below, self.conv2.weight, self.conv2.bias)
             case "l3":
                 drive = self.fc1(below.flatten(start_dim=1))
             case "l4":

@@ -329,12 +329,8 @@ class Tuning:
 
     @cached_property
     def _climbable_drive(self) -> Callable[[Tensor], Tensor]:
-        """The layer's drive, to be climbed: compiled on a CPU, the same to rounding."""
-        if self._device.type == "cpu":
-            from models.kernels.image_gradient import ClimbableDrive
-
-            return ClimbableDrive(self.network, self.layer)
-        return lambda images: self.network.drive(images, self.layer.name)
+        """The layer's drive, to be climbed."""
+        return self.network.compiled_drive(self.layer.name)
 
     def _response(self, drives: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
         """From the layer's drives, for each image its unit's drive and what the method climbs (image,)."""

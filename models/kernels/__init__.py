@@ -3,9 +3,10 @@
 
 def warm() -> None:
     """Makes all kernels ready: from numba's cache, or compiled, which takes some seconds, once on a machine."""
-    from models.kernels import image_gradient, memory_lstm, pooled_convolution
+    from models.kernels import adam, image_gradient, memory_lstm, weight_gradient
 
-    pooled_convolution.warm()
+    weight_gradient.warm()
+    adam.warm()
     image_gradient.warm()
     memory_lstm.warm()
     warm_recordings()

@@ -1,8 +1,11 @@
-"""Training the lab's network until it knows digits that it has not learned from (notebook, section 1)."""
+"""Training the lab's network until it knows digits that it has not learned from (notebook, section 1).
+
+Steps are done by one of two engines: compiled kernels, or torch, which is their reference.
+"""
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -66,12 +69,13 @@ class DigitNetTraining:
 
     def __init__(self, settings: DigitNetTrainingSettings, digits: Digits, device: str = "cpu") -> None:
         self.settings = settings
-        self.network = DigitNet.initialised(settings.seed).to(device).compiled()
+        self.network = DigitNet.initialised(settings.seed).to(device)
         self.history: list[dict[str, Any]] = []
         self._digits = digits
         self._device = torch.device(device)
         self._images, self._labels = (tensor.to(device) for tensor in digits.training)
-        self._adam = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate, fused=True)
+        self._descent = Descent.initialised(self.network)
+        self._engine = engine(self._descent)
         self._step = 0
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         self._correct_sum = torch.zeros((), dtype=torch.int64, device=device)
@@ -139,12 +143,8 @@ class DigitNetTraining:
 
     def state(self) -> bytes:
         """All that `restore` needs to go on from here."""
-        tensors = {"loss_sum": self._loss_sum, "correct_sum": self._correct_sum}
-        for name, parameter in self.network.named_parameters():
-            tensors[f"weights.{name}"] = parameter
-            for moment, tensor in self._adam.state[parameter].items():
-                tensors[f"{moment}.{name}"] = tensor
-        return pack(tensors, {"settings": asdict(self.settings), "step": self._step, "history": self.history})
+        notes = {"settings": asdict(self.settings), "step": self._step, "history": self.history}
+        return pack(self._descent.tensors() | {"loss_sum": self._loss_sum, "correct_sum": self._correct_sum}, notes)
 
     def restore(self, state: bytes) -> None:
         """Goes back to where `state` was taken.
@@ -156,33 +156,17 @@ class DigitNetTraining:
         if notes.get("settings") != asdict(self.settings):
             raise CorruptCheckpoint("The saved state belongs to another training; start this one anew.")
         try:
-            with torch.no_grad():
-                for name, parameter in self.network.named_parameters():
-                    parameter.copy_(tensors[f"weights.{name}"])
-            self._adam.load_state_dict(self._adam.state_dict() | {"state": self._moments(tensors)})
+            for name, tensor in self._descent.tensors().items():
+                tensor.copy_(tensors[name])
             self._loss_sum, self._correct_sum = (tensors[name].to(self._device) for name in ("loss_sum", "correct_sum"))
             self._step, self.history = int(notes["step"]), list(notes["history"])
         except (KeyError, RuntimeError, TypeError) as error:
             raise CorruptCheckpoint("The saved state is damaged; start the training anew.") from error
 
-    def _moments(self, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-        names = [name for name, _ in self.network.named_parameters()]
-        return {
-            position: {moment: tensors[f"{moment}.{name}"] for moment in ("step", "exp_avg", "exp_avg_sq")}
-            for position, name in enumerate(names)
-            if f"step.{name}" in tensors
-        }
-
     def _learn(self) -> None:
         images, labels = self._batch()
-        for group in self._adam.param_groups:
-            group["lr"] = self._learning_rate()
-        self._adam.zero_grad()
-        logits = self.network(images)
-        loss = F.cross_entropy(logits, labels)
-        loss.backward()
-        self._adam.step()
-        self._loss_sum += loss.detach()
+        loss, logits = self._engine.descend(images, labels, self._step + 1, self._learning_rate())
+        self._loss_sum += loss
         self._correct_sum += (logits.argmax(dim=1) == labels).sum()
         self._step += 1
 
@@ -229,3 +213,105 @@ class DigitNetTraining:
         )
         self._loss_sum.zero_()
         self._correct_sum.zero_()
+
+
+@dataclass
+class Descent:
+    """A network on its way down the loss: all that a step of training changes.
+
+    Attributes:
+        network: On the device that it is trained on.
+        exp_avg: Adam's running mean of the gradient of each of its parameters, in their order.
+        exp_avg_sq: That of its square.
+    """
+
+    network: DigitNet
+    exp_avg: list[Tensor]
+    exp_avg_sq: list[Tensor]
+
+    @classmethod
+    def initialised(cls, network: DigitNet) -> "Descent":
+        """Before the first step."""
+        first, second = ([torch.zeros_like(each) for each in network.parameters()] for _ in range(2))
+        return cls(network, first, second)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of them by name, to be saved, and to be filled again."""
+        named = {}
+        for (name, weights), mean, mean_square in zip(
+            self.network.named_parameters(), self.exp_avg, self.exp_avg_sq, strict=True
+        ):
+            named |= {f"weights.{name}": weights.detach(), f"exp_avg.{name}": mean, f"exp_avg_sq.{name}": mean_square}
+        return named
+
+
+class Engine(Protocol):
+    """Does steps down the loss by Adam (Kingma & Ba 2015); every engine comes to the same numbers, up to rounding."""
+
+    def descend(self, images: Tensor, labels: Tensor, count: int, learning_rate: float) -> tuple[Tensor, Tensor]:
+        """The `count`-th step, counted from 1, which changes the descent in place.
+
+        Args:
+            images: (image, row, column), 0 to 1.
+            labels: int64 (image,).
+            count: Number of the step.
+            learning_rate: Of this step.
+
+        Returns:
+            The mean cross-entropy and the logits (image, unit), from before the step; no gradient is kept.
+        """
+        ...
+
+
+def engine(descent: Descent) -> Engine:
+    """Kernels on a CPU, torch on other devices."""
+    if descent.network.fc3.weight.device.type == "cpu":
+        return CompiledEngine(descent)
+    return TorchEngine(descent)
+
+
+class CompiledEngine:
+    """Trains by kernels, with the dense layers left to torch."""
+
+    def __init__(self, descent: Descent) -> None:
+        from models.kernels.adam import adam  # brings numba, 0.3 s and 100 MB, to those alone who train
+        from models.kernels.weight_gradient import LearnableLogits
+
+        self._logits = LearnableLogits(descent.network)
+        self._adam = adam
+        self._weights = tuple(descent.network.parameters())
+        changed = zip(self._weights, descent.exp_avg, descent.exp_avg_sq, self._logits.gradients, strict=True)
+        self._changed = [tuple(tensor.detach().view(-1).numpy() for tensor in each) for each in changed]
+
+    def descend(self, images: Tensor, labels: Tensor, count: int, learning_rate: float) -> tuple[Tensor, Tensor]:
+        """One parameter after the other, behind torch's back, which is told afterwards."""
+        loss, logits = self._logits.loss(images, labels)
+        for weights, mean, mean_square, gradient in self._changed:
+            self._adam(weights, mean, mean_square, gradient, count, learning_rate)
+        torch.autograd.graph.increment_version(self._weights)
+        return loss, logits
+
+
+class TorchEngine:
+    """Trains by autograd."""
+
+    def __init__(self, descent: Descent) -> None:
+        self._network = descent.network
+        self._adam = torch.optim.Adam(self._network.parameters(), fused=True)
+        for weights, mean, mean_square in zip(
+            self._network.parameters(), descent.exp_avg, descent.exp_avg_sq, strict=True
+        ):
+            count = torch.zeros((), device=weights.device)
+            self._adam.state[weights] = {"step": count, "exp_avg": mean, "exp_avg_sq": mean_square}
+
+    def descend(self, images: Tensor, labels: Tensor, count: int, learning_rate: float) -> tuple[Tensor, Tensor]:
+        """All parameters at once."""
+        self._adam.param_groups[0]["lr"] = learning_rate
+        for state in self._adam.state.values():
+            state["step"].fill_(count - 1)
+        self._adam.zero_grad()
+        logits = self._network(images)
+        loss = F.cross_entropy(logits, labels)
+        loss.backward()
+        self._adam.step()
+        return loss.detach(), logits.detach()

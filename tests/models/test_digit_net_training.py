@@ -3,10 +3,17 @@ import json
 import pytest
 import torch
 
-from models.checkpoints import weights_bytes
+from models.checkpoints import pack, unpack, weights_bytes
+from models.digit_net import DigitNet
 from models.digits import Digits
 from models.errors import CorruptCheckpoint, InvalidTraining
-from models.training.digit_net import DigitNetTraining, DigitNetTrainingSettings
+from models.training.digit_net import (
+    CompiledEngine,
+    Descent,
+    DigitNetTraining,
+    DigitNetTrainingSettings,
+    TorchEngine,
+)
 from models.work import run
 
 QUICK = DigitNetTrainingSettings(target_accuracy=None, max_steps=250, batch_size=8, learning_rate=0.003, seed=3)
@@ -79,6 +86,36 @@ def test_resumed_at_any_slice_it_ends_with_the_same_bits(easy, change):
         assert weights_bytes(resumed.network) == weights_bytes(through.network)
         assert resumed.history == through.history
         assert resumed.state() == through.state()
+
+
+def test_a_state_that_an_earlier_version_saved_is_gone_on_with(easy):
+    training = DigitNetTraining(QUICK, easy)
+    training.advance()
+    tensors, notes = unpack(training.state())
+    steps = {f"step.{name}": torch.tensor(100.0) for name, _ in training.network.named_parameters()}
+    resumed = DigitNetTraining(QUICK, easy)
+    resumed.restore(pack(tensors | steps, notes))
+    assert resumed.state() == training.state()
+
+
+def test_both_engines_come_to_the_same_network_to_rounding(easy):
+    images, labels = easy.training
+    ours, reference = (Descent.initialised(DigitNet.initialised(5)) for _ in range(2))
+    compiled, by_torch = CompiledEngine(ours), TorchEngine(reference)
+    for count in range(1, 11):
+        batch = slice(24 * count, 24 * (count + 1))
+        step = images[batch].float() / 255, labels[batch], count, 0.001
+        torch.testing.assert_close(compiled.descend(*step), by_torch.descend(*step), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ours.tensors(), reference.tensors(), rtol=1e-3, atol=1e-4)
+
+
+def test_the_network_is_shown_images_with_the_weights_that_it_has_come_to(easy):
+    training = DigitNetTraining(QUICK, easy)
+    images = easy.split("test")[0][:3].float() / 255
+    for _ in range(2):
+        training.advance()
+        alone, together = training.network.responses_one_by_one(images)["y"], training.network(images)
+        torch.testing.assert_close(alone.drive, together, rtol=1e-4, atol=1e-4)
 
 
 def test_seeds_decide_and_the_global_generator_is_left_alone(easy):
