@@ -228,10 +228,11 @@ def test_the_page_says_that_the_service_is_gone_keeps_the_drawing_and_goes_on_by
     student.draw(THREE[:6])
     expect(student.page.locator(".probabilities .is-likeliest")).to_be_visible()
     (api,) = [each for each in psutil.Process(service.process.pid).children() if "api" in each.cmdline()]
-    api.kill()
-    api.wait()
+    api.suspend()  # takes connections and answers none
     student.draw(THREE[5:])
     expect(student.page.get_by_text("The service does not answer.")).to_be_visible()
+    api.kill()
+    api.wait()
     expect(student.page.get_by_text("The service does not answer.")).to_be_hidden(timeout=30_000)
     expect(student.page.locator(".probabilities .is-likeliest th")).to_have_text("3")
     assert httpx.get(f"{service.url}/livez").status_code == 200

@@ -168,12 +168,15 @@ def test_networks_of_one_training_stand_together_and_each_is_used_fetched_shared
 
 def test_who_only_looks_asks_rarely(student: Student) -> None:
     asked: list[str] = []
-    student.page.on("request", lambda request: asked.append(request.url))
+    student.page.clock.install()
     student.page.reload()
     expect(_models(student.page).first).to_be_visible()
-    asked.clear()
-    student.page.wait_for_timeout(3000)
+    student.page.wait_for_load_state("networkidle")
+    student.page.on("request", lambda request: asked.append(request.url))
+    student.page.clock.run_for(29_000)
     assert asked == []
+    with student.page.expect_request("**/jobs?limit=20"):
+        student.page.clock.run_for(2000)
 
 
 def _jobs(page: Page) -> Locator:

@@ -52,13 +52,23 @@ def test_axe_finds_nothing_against_a_panel_that_is_full_and_open(
         assert found.violations_count == 0, found.generate_report()
 
 
+# What is in a panel last, of each question that it asks by itself.
+THERE = {
+    "digits": ["option[value='digit-net-best']"],
+    "unit": ["option[value='digit-net-best']", "svg[aria-label^='Tuning curve: mean']", ".box:not([hidden])"],
+    "memory": [".told td", "svg[aria-label^='Horizon: memory']", ".lesions td", ".checks label"],
+    "jobs": [".models li"],
+}
+
+
 @pytest.mark.parametrize("width", [360, 768, 1280, 1600])
 def test_no_panel_is_wider_than_its_window(width: int, browser: Browser, service: Service) -> None:
     with Student.before(browser, service, viewport={"width": width, "height": 800}) as student:
         for panel in PANELS:
             student.page.goto(f"/#{panel}")
             expect(student.page.locator(f".panel.{panel}")).to_be_visible()
-            student.page.wait_for_load_state("networkidle")
+            for there in THERE[panel]:
+                expect(student.page.locator(f".panel.{panel} {there}").first).to_be_attached()
             assert student.page.evaluate("document.documentElement.scrollWidth") <= width
 
 

@@ -7,7 +7,8 @@
  */
 
 const KEY = "patchclamp-key";
-const LOOK_AGAIN_MS = [500, 1000, 2000, 4000];
+const LOOK_AGAIN_MS = [500, 1000, 1000, 2000, 4000];
+const SILENT_MS = 1500; // an answer that takes longer may never come: is anybody there?
 
 /** What the service refused, with its own words: `detail`, `errors` (pointer and detail), `status`. */
 export class Problem extends Error {
@@ -117,12 +118,15 @@ async function tried(call, accept, key, signal) {
   if (key !== null) headers.Authorization = `Bearer ${key}`;
   if (call.body !== undefined) headers["Content-Type"] = "application/json";
   const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+  const doubt = setTimeout(returned, SILENT_MS);
   try {
     const response = await fetch(address(call), { method: call.method ?? "GET", headers, body, signal });
     return [502, 504].includes(response.status) ? null : response; // a proxy, before a service that is gone
   } catch (error) {
     if (signal?.aborted) throw error;
     return null;
+  } finally {
+    clearTimeout(doubt);
   }
 }
 
@@ -145,7 +149,7 @@ export function returned(signal) {
 async function lookOut() {
   for (let tries = 0; ; tries += 1) {
     try {
-      if ((await fetch("/livez", { cache: "no-store" })).ok) break;
+      if ((await fetch("/livez", { cache: "no-store", signal: AbortSignal.timeout(SILENT_MS) })).ok) break;
     } catch {
       // still gone
     }
