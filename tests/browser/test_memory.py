@@ -111,20 +111,19 @@ def test_every_value_is_told_at_the_pointer_at_the_key_and_behind_the_traces(stu
 def test_answers_beyond_all_values_stay_in_their_row_and_close_events_apart(page: Page) -> None:
     page.goto("/?#memory?model=memory-lstm-open&delay=300&held=output-100-always")
     expect(page.locator(".told .sentence")).to_contain_text("R²")
-    cell, report = (page.locator(f".stage .line.{trace}").bounding_box() for trace in ("cell", "report"))
-    assert cell is not None
-    assert report is not None
-    axis = page.locator(".stage text", has_text=re.compile("^ms$")).bounding_box()
-    assert axis is not None
-    assert cell["y"] + cell["height"] < report["y"]
-    assert report["y"] + report["height"] < axis["y"]
-    letters = [page.locator(".stage .title").nth(place).bounding_box() for place in range(4)]
-    assert [page.locator(".stage .title").nth(place).text_content() for place in range(4)] == ["M", "R", "M", "R"]
     expect(page.get_by_text("M: memorize, R: report.")).to_be_visible()
-    for one, other in itertools.pairwise(letters):
-        assert one is not None
-        assert other is not None
-        assert one["x"] + one["width"] < other["x"]
+    at = page.locator(".stage").evaluate(_BOXES, {"letter": ".title", "number": "text", "line": ".line"})
+    letters = at["letter"][:4]
+    assert [letter["words"] for letter in letters] == ["M", "R", "M", "R"]
+    assert all(one["right"] < other["left"] for one, other in itertools.pairwise(letters))
+    cell, report = at["line"][-2:]
+    assert cell["bottom"] < report["top"]
+    assert report["bottom"] < next(number["top"] for number in at["number"] if number["words"] == "ms")
+
+
+_BOXES = """(stage, styles) => Object.fromEntries(Object.entries(styles).map(([name, style]) => [name,
+  Array.from(stage.querySelectorAll(`svg ${style}`), (each) => (
+    { words: each.textContent, ...each.getBoundingClientRect().toJSON() }))]))"""
 
 
 def test_a_lesion_of_the_table_is_held_in_the_trial(student: Student, sentence: Locator) -> None:
