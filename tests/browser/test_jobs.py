@@ -147,6 +147,8 @@ def test_networks_of_one_training_stand_together_and_each_is_used_fetched_shared
     assert download.value.suggested_filename == f"{stem}-1.safetensors"
     second.get_by_role("button", name="Share", exact=True).click()
     expect(second).to_contain_text(f"{stem}-1 · shared")
+    expect(second.get_by_role("button", name="More")).to_be_focused()
+    expect(page.locator(".jobs [role=status].unseen")).to_have_text(f"Share: {stem}-1. Done.")
     second.get_by_role("button", name="Share no longer").click()
     expect(second.get_by_role("button", name="Share", exact=True)).to_be_visible()
     entry.get_by_role("button", name="Their training").click()
@@ -163,6 +165,7 @@ def test_networks_of_one_training_stand_together_and_each_is_used_fetched_shared
         last.get_by_role("button", name="Delete").click()
         last.get_by_role("button", name="Delete for good?").click()
         expect(last).to_have_count(0)
+        expect(page.get_by_role("list", name="Models", exact=True)).to_be_focused()
     expect(entry).to_contain_text(f"triplets {stem}-0 · trained")  # alone again
 
 

@@ -86,7 +86,7 @@ export class ModelList {
 
   _acts({ id, family, origin, is_default: isDefault, is_shared: isShared }) {
     const path = `/models/${id}`;
-    const change = (words, call) => button(words, () => this._change(call));
+    const change = (words, call) => button(words, () => this._change(id, words, call));
     const acts = [
       button(
         "Weights",
@@ -99,7 +99,7 @@ export class ModelList {
     if (origin === "trained")
       acts.push(
         change(isShared ? "Share no longer" : "Share", { method: isShared ? "DELETE" : "PUT", path: `${path}/shared` }),
-        sureButton("Delete…", "Delete for good?", () => this._change({ method: "DELETE", path })),
+        sureButton("Delete…", "Delete for good?", () => this._change(id, "Delete", { method: "DELETE", path })),
       );
     return acts;
   }
@@ -126,11 +126,13 @@ export class ModelList {
     return [element("div", { class: "row", role: "group", "aria-label": id }, ...buttons, fold), inside];
   }
 
-  _change(call) {
+  /** Does what a button says; afterwards the focus is on the same model, where it is still there. */
+  _change(id, words, call) {
     this._frame.attempt(async () => {
       await answer(call);
       await this.refresh();
-      this._list.focus();
+      this._frame.tell(`${words}: ${id}. Done.`);
+      (this._list.querySelector(`[aria-label="More: ${id}"]`) ?? this._list).focus();
     });
   }
 }
