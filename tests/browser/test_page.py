@@ -211,6 +211,21 @@ def test_a_copied_link_brings_back_what_is_shown(student: Student) -> None:
     student.sees(seen)
 
 
+def test_a_call_is_copied_over_plain_http_too_where_browsers_have_no_clipboard_for_scripts(student: Student) -> None:
+    page = student.page
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.goto("/?#memory")
+    expect(page.locator(".told .sentence")).to_contain_text("R²")
+    page.locator(".memory .take > summary").click()
+    copy = page.locator(".memory .take").get_by_role("button", name="Copy call")
+    copy.press("Enter")
+    expect(page.get_by_text("The call is copied.")).to_be_visible()
+    expect(copy).to_be_focused()
+    page.get_by_label("Name").focus()
+    page.keyboard.press("Control+V")
+    expect(page.get_by_label("Name")).to_have_value(re.compile("^curl -sS"))
+
+
 def test_links_lead_from_panel_to_panel_and_back_without_losing_anything(student: Student) -> None:
     fill(student, "digits")
     expect(student.page).to_have_url(re.compile("strokes="))

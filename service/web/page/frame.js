@@ -213,12 +213,14 @@ function fill(choice, names) {
 /** Copies where the page comes over plain HTTP, too, where browsers have no clipboard for scripts. */
 async function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const focused = document.activeElement;
   const area = element("textarea", { class: "unseen" });
   area.value = text;
   document.body.append(area);
   area.select();
   document.execCommand("copy");
   area.remove();
+  focused.focus();
 }
 
 /** Gives a file to whoever sits before the page. */
