@@ -151,7 +151,12 @@ def _noise(paper: Plane) -> float:
 
 def _otsu(values: Plane) -> float:
     """The threshold that splits the values into the two most distinct classes (Otsu 1979)."""
-    counts, edges = np.histogram(values, bins=256)
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return low
+    bins = ((values - low) * (256 / (high - low))).astype(np.intp)  # np.histogram takes three times as long
+    counts = np.bincount(np.minimum(bins, 255).ravel(), minlength=256)
+    edges = np.linspace(low, high, 257)
     centres = (edges[:-1] + edges[1:]) / 2
     below = counts.cumsum()
     above = below[-1] - below
@@ -185,13 +190,17 @@ def _marks(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     height, width = mask.shape
     padded = np.pad(mask, ((0, -height % cell), (0, -width % cell)))
     coarse = padded.reshape(padded.shape[0] // cell, cell, padded.shape[1] // cell, cell).any(axis=(1, 3))
-    marks = np.where(coarse, np.arange(1, coarse.size + 1).reshape(coarse.shape), 0)
+    framed = np.zeros((coarse.shape[0] + 2, coarse.shape[1] + 2), np.int64)
+    marks = framed[1:-1, 1:-1]
+    marks[coarse] = np.flatnonzero(coarse) + 1
     while True:
-        around = np.lib.stride_tricks.sliding_window_view(np.pad(marks, 1), (3, 3)).max(axis=(2, 3))
-        grown = np.where(coarse, np.append(0, marks)[around], 0)  # what the mark is called where its name is from
+        names = np.append(0, marks)
+        above_and_below = np.maximum(np.maximum(framed[:-2], framed[1:-1]), framed[2:])
+        around = np.maximum(np.maximum(above_and_below[:, :-2], above_and_below[:, 1:-1]), above_and_below[:, 2:])
+        grown = np.where(coarse, names[around], 0)  # what the mark is called where its name is from
         if (grown == marks).all():
             return np.where(mask, marks.repeat(cell, 0).repeat(cell, 1)[:height, :width], 0)
-        marks = grown
+        marks[:] = grown
 
 
 def _fitted(ink: Plane) -> Plane:
