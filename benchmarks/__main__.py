@@ -66,7 +66,11 @@ def _sections(is_short: bool) -> Mapping[str, Section]:
         sections |= _of_digits(Path(named), is_short)
     else:
         print("All but the memory is left out: set PATCHCLAMP_DATASETS to a torchvision root that holds MNIST.")
-    return {**sections, "memory": lambda: iter(memory(seeds=3 if is_short else 15)), "start": start}
+    return {
+        **sections,
+        "memory": lambda: memory(is_short=is_short),
+        "start": lambda: start(starts=1 if is_short else 3),
+    }
 
 
 def _of_digits(datasets: Path, is_short: bool) -> Mapping[str, Section]:

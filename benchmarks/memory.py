@@ -1,5 +1,6 @@
 """Training of the memory network against the notebook's loop and `torch.nn.LSTM`, many against one; its recording."""
 
+from collections.abc import Iterator
 from statistics import median
 
 import numpy as np
@@ -18,53 +19,53 @@ from models.work import run
 STEPS = 1000
 
 
-def memory(seeds: int = 15) -> list[Ratio]:
+def memory(*, is_short: bool) -> Iterator[Ratio]:
     """All of it, with one thread but for the last line."""
     kernels.warm()
-    return [
-        per_step_to_the_notebook(),
-        per_step_to_torch(),
-        to_target(seeds),
-        side_by_side(),
-        *(recording(units) for units in (1, 8, 32)),
-        recording(1, Clamp("forget", 1)),
-        two_threads(),
-    ]
+    steps = STEPS // 4 if is_short else STEPS
+    yield per_step_to_the_notebook(steps)
+    yield per_step_to_torch(steps)
+    yield to_target(3 if is_short else 15, steps)
+    yield side_by_side()
+    for units in (1, 8, 32):
+        yield recording(units)
+    yield recording(1, Clamp("forget", 1))
+    yield two_threads()
 
 
-def per_step_to_the_notebook() -> Ratio:
-    """One unit, 1,000 steps of the notebook's recipe."""
+def per_step_to_the_notebook(steps: int) -> Ratio:
+    """One unit, so many steps of the notebook's recipe."""
     return compare(
-        "LSTM, one unit, 1,000 training steps",
-        lambda: _train(networks=1),
+        "LSTM, one unit, training steps",
+        lambda: _train(networks=1, steps=steps),
         "notebook loop",
-        lambda: notebook.train_lstm(STEPS),
+        lambda: notebook.train_lstm(steps),
         promise=50,
     )
 
 
-def per_step_to_torch() -> Ratio:
+def per_step_to_torch(steps: int) -> Ratio:
     """The same against torch's fused LSTM in an otherwise equal loop."""
     return compare(
-        "LSTM, one unit, 1,000 training steps",
-        lambda: _train(networks=1),
+        "LSTM, one unit, training steps",
+        lambda: _train(networks=1, steps=steps),
         "torch.nn.LSTM",
-        lambda: _train_with_torch(STEPS),
+        lambda: _train_with_torch(steps),
         promise=8,
     )
 
 
-def to_target(seeds: int) -> Ratio:
+def to_target(seeds: int, steps: int) -> Ratio:
     """From nothing to a loss under 1e-4, horizon and family measured: the median seed.
 
-    The notebook's loop is timed over 1,000 steps, and told per step times those that the median seed took.
+    The notebook's loop is timed over so many steps, and told per step times those that the median seed took.
     """
     trainings = [MemoryTraining(MemoryTrainingSettings(seed=seed)) for seed in range(1, seeds + 1)]
     ours = [seconds(lambda training=training: run(training)) for training in trainings]
-    steps = round(median(training.step for training in trainings))
-    peer = seconds(lambda: notebook.train_lstm(STEPS)) * steps / STEPS
-    claim = f"LSTM, from nothing to 1e-4, median of {seeds} seeds"
-    return Ratio(claim, f"notebook loop, scaled to {steps} steps", median(ours), peer, promise=40)
+    taken = round(median(training.step for training in trainings))
+    peer = seconds(lambda: notebook.train_lstm(steps)) * taken / steps
+    claim = "LSTM, from nothing to 1e-4, the median seed"
+    return Ratio(claim, "notebook loop, scaled to its steps", median(ours), peer, promise=40)
 
 
 def side_by_side() -> Ratio:
@@ -110,10 +111,10 @@ def recording(units: int, *clamps: Clamp) -> Ratio:
     )
 
 
-def _train(networks: int, threads: int = 1) -> None:
+def _train(networks: int, threads: int = 1, steps: int = STEPS) -> None:
     torch.set_num_threads(threads)
-    training = MemoryTraining(MemoryTrainingSettings(seed=1, networks=networks, max_steps=STEPS))
-    while training.step < STEPS:
+    training = MemoryTraining(MemoryTrainingSettings(seed=1, networks=networks, max_steps=steps))
+    while training.step < steps:
         training.advance()
 
 

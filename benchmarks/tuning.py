@@ -39,17 +39,20 @@ def tuning(network: DigitNet, digits: Digits, *, is_short: bool) -> list[Ratio |
         same_rule.restore(began)
         run(same_rule)
 
-    rule = compare(f"tune by the notebook's rule, 64 starts x {steps} steps", ours, "notebook loop", theirs, promise=3)
+    rule = compare("tune by the notebook's rule, 64 starts", ours, "notebook loop", theirs, promise=3)
     apart = _objective(network, same_rule.found().images[0]) / _objective(network, by_peer[:, 0]) - 1
     whole = rule.peer_seconds * NOTEBOOK_STEPS / steps
-    peer_name = "notebook loop, its 1000 steps" + (" (scaled)" if is_short else "")
     twice = min(seconds(lambda: _climb_to_twice(network, digits)) for _ in range(3))
     ten = seconds(lambda: run(Tuning(network, TuningSettings("y", tuple(range(10)), seed=1))))
     return [
         rule,
         Figure("its objective, from the notebook's", 100 * abs(apart), "%", at_most=0.5),
-        Ratio("tune to twice the best digit's drive, 64 starts", peer_name, twice, whole, promise=10),
-        Ratio("tune all ten outputs in one search, 64 starts each", peer_name, ten, whole, promise=1),
+        Ratio(
+            "tune to twice the best digit's drive, 64 starts", "notebook loop, its 1000 steps", twice, whole, promise=10
+        ),
+        Ratio(
+            "tune all ten outputs in one search, 64 starts each", "notebook loop, its 1000 steps", ten, whole, promise=1
+        ),
     ]
 
 
