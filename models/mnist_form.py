@@ -189,8 +189,9 @@ def _marks(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     cell = -(-max(mask.shape) // 64)
     height, width = mask.shape
     padded = np.pad(mask, ((0, -height % cell), (0, -width % cell)))
-    coarse = padded.reshape(padded.shape[0] // cell, cell, padded.shape[1] // cell, cell).any(axis=(1, 3))
-    framed = np.zeros((coarse.shape[0] + 2, coarse.shape[1] + 2), np.int64)
+    rows, columns = padded.shape[0] // cell, padded.shape[1] // cell
+    coarse = padded.reshape(rows, cell, columns, cell).any(axis=(1, 3))
+    framed = np.zeros((rows + 2, columns + 2), np.int64)
     marks = framed[1:-1, 1:-1]
     marks[coarse] = np.flatnonzero(coarse) + 1
     while True:
