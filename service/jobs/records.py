@@ -63,17 +63,18 @@ def save_state(engine: sa.Engine, job_id: str, progress: Mapping[str, Any], stat
     _update(engine, job_id, progress=progress, state=state, starts=0)
 
 
+@database.through_outages
 def save_problem(engine: sa.Engine, job_id: str, problem: Mapping[str, Any]) -> None:
-    """Notes why the job failed."""
-    _update(engine, job_id, problem=problem, state=None, finished_at=database.now(engine))
+    """Notes why the job failed, unless its end is kept already."""
+    with engine.begin() as connection:
+        connection.execute(_end(engine, job_id).where(_jobs.c.problem.is_(None)).values(problem=problem))
 
 
 @database.through_outages
 def save_outcome(engine: sa.Engine, job_id: str, outcome: Outcome) -> None:
     """Keeps the result and the models, together; doing so twice changes nothing, nor does it for a deleted job."""
-    ended = {"result": orjson.dumps(outcome.result), "state": None, "finished_at": database.now(engine)}
     with engine.begin() as connection:
-        if not connection.execute(sa.update(_jobs).where(_jobs.c.id == job_id).values(**ended)).rowcount:
+        if not connection.execute(_end(engine, job_id).values(result=orjson.dumps(outcome.result))).rowcount:
             return
         connection.execute(sa.delete(database.models).where(database.models.c.job_id == job_id))
         if outcome.models:
@@ -87,6 +88,19 @@ def model_id(family: str, job_id: str, number: int | None = None) -> str:
     """The id of a model that a job makes: the same each time the job is done over."""
     mark = hashlib.sha256(job_id.encode()).hexdigest()[:10]
     return f"{family}-{mark}" if number is None else f"{family}-{mark}-{number}"
+
+
+def _end(engine: sa.Engine, job_id: str) -> sa.Update:
+    """The end of a job that has no result, the first time that it is told.
+
+    A worker that was taken for lost, and wakes when another one has done its job, comes too late.
+    """
+    finished_at = sa.func.coalesce(_jobs.c.finished_at, database.now(engine))
+    return (
+        sa.update(_jobs)
+        .where(_jobs.c.id == job_id, _jobs.c.result.is_(None))
+        .values(state=None, finished_at=finished_at)
+    )
 
 
 def _row(job_id: str, model: NewModel) -> dict[str, Any]:
