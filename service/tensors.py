@@ -20,7 +20,7 @@ def packed(result: Mapping[str, Any]) -> bytes:
     """
     tensors: dict[str, NDArray[Any]] = {}
     rest = _rest(result, "", tensors)
-    answer = orjson.dumps(rest, option=orjson.OPT_UTC_Z).decode("utf-8")
+    answer = orjson.dumps(rest, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z).decode("utf-8")
     return save(tensors, {"answer": answer})
 
 
@@ -30,12 +30,10 @@ def _rest(value: Any, name: str, tensors: dict[str, NDArray[Any]]) -> Any:
         rest = {key: _rest(each, f"{name}.{key}" if name else key, tensors) for key, each in value.items()}
         return {key: each for key, each in rest.items() if each is not _TAKEN}
     if _are_alike(value):
-        for key in tuple(value[0]):
-            column = _array([each[key] for each in value])
-            if column is not None:
-                tensors[f"{name}.{key}"] = column
-                value = [{other: each[other] for other in each if other != key} for each in value]
-        return [_rest(each, f"{name}.{place}", tensors) for place, each in enumerate(value)]
+        columns = {key: _array([each[key] for each in value]) for key in value[0]}
+        tensors |= {f"{name}.{key}": column for key, column in columns.items() if column is not None}
+        left = [{key: each[key] for key in each if columns[key] is None} for each in value]
+        return [_rest(each, f"{name}.{place}", tensors) for place, each in enumerate(left)]
     if isinstance(value, (list, tuple, np.ndarray)):
         array = _array(value)
         if array is not None:

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from PIL import Image
 from models.digits import Digits
 from tests.postgresql import serving_on
 from tests.service_process import Service
+from tests.waiting import until
 
 QUICK = {"layer": "y", "unit": 3, "starts": 4, "steps": 20, "seed": 1}
 # Long enough that it is still running whenever a test looks, bounded all the same.
@@ -61,13 +62,6 @@ def events(client: httpx.Client, job_id: str, seconds: float = 60, **headers: st
             elif not line and "data" in event:
                 yield event
                 event = {}
-
-
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was never met"
-        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """What the tests of single faults ask a service."""
 
-import time
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx
 
+from tests import waiting
 from tests.faults.undisturbed import Submission, canonical
+
+until = partial(waiting.until, seconds=60)  # what was killed has to start again
 
 
 def submit(client: httpx.Client, submission: Submission, key: str) -> httpx.Response:
@@ -32,10 +34,3 @@ def ended(client: httpx.Client, job: str) -> bytes:
     found = client.get(f"/jobs/{job}/result?renderings=none")
     assert found.status_code == 200, client.get(f"/jobs/{job}").text
     return canonical(found.json())
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was never met"
-        time.sleep(0.05)

@@ -5,8 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -14,6 +13,7 @@ import psutil
 import pytest
 
 from tests.service_process import ROOT, Service, await_ready, serving
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +21,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service, whose parts are killed again and again."""
     with serving(tmp_path_factory.mktemp("service")) as running:
         yield running
-
-
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition was never met"
-        time.sleep(0.02)
 
 
 def part(service: Service, name: str) -> psutil.Process | None:

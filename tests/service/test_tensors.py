@@ -57,3 +57,7 @@ def test_words_and_nothing_stay_json():
     told = {"words": ["a", "b"], "ragged": [[1], [2, 3]], "empty": [], "mixed": [1, "a"], "gaps": [1.0, None]}
     tensors, rest = unpacked(packed(told))
     assert (tensors, rest) == ({}, told)
+
+
+def test_an_array_of_nothing_is_an_empty_list():
+    assert unpacked(packed({"rows": np.empty((0, 2))})) == ({}, {"rows": []})
