@@ -41,7 +41,7 @@ def test_a_result_is_opened_with_its_pictures_and_again_by_its_address(student: 
     page = student.page
     job = student.submit("/cnn/tune", _QUICK)
     page.reload()
-    _jobs(page).first.get_by_role("button", name="Open").click()
+    _jobs(page).first.get_by_role("button", name="Open", exact=True).click()
     pictures = _jobs(page).first.get_by_role("img")
     expect(pictures).to_have_count(5)
     assert all(picture.get_attribute("alt") for picture in pictures.all())

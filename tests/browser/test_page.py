@@ -32,7 +32,7 @@ def fill(student: Student, panel: str) -> None:
         student.submit("/lstm/train", {"networks": 2, "keep": "all", "max_steps": 500})
         student.submit("/cnn/tune", {"layer": "y", "unit": 3, "starts": 8, "steps": 50})
         student.page.reload()
-        student.page.get_by_role("button", name="Open").first.click()
+        student.page.get_by_role("button", name="Open", exact=True).first.click()
         expect(student.page.locator(".pictures img").first).to_be_visible()
         student.page.get_by_role("button", name="Networks:").first.click()
         student.page.get_by_role("list", name="Networks of").get_by_role("button", name="More:").first.click()
