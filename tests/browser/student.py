@@ -10,6 +10,7 @@ from typing import Any
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.service_process import Service
+from tests.waiting import until
 
 # A three, in shares of the sheet's side.
 THREE = (
@@ -120,10 +121,16 @@ class Student:
         """The call that is open under a panel, in curl or Python, as the page copies it."""
         take = self.page.locator(f".{panel} .take")
         take.get_by_role("button", name=tongue, exact=True).click()
-        self.page.evaluate("navigator.clipboard.writeText('')")
-        take.get_by_role("button", name="Copy call").click()
-        copied = self.page.wait_for_function("() => navigator.clipboard.readText()").json_value()
-        assert copied == take.locator("pre").text_content()
+        copied = ""
+
+        def is_what_is_shown() -> bool:  # which changes while the page still asks anew, as after a training
+            nonlocal copied
+            self.page.evaluate("navigator.clipboard.writeText('')")
+            take.get_by_role("button", name="Copy call").click()
+            copied = self.page.wait_for_function("() => navigator.clipboard.readText()").json_value()
+            return copied == take.locator("pre").text_content()
+
+        until(is_what_is_shown)
         return copied
 
     def submit(self, path: str, body: Mapping[str, Any], is_awaited: bool = True) -> str:
