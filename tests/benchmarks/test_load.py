@@ -68,6 +68,8 @@ def test_what_is_not_kept_is_told() -> None:
     assert "grew by 5.0%" in grown
     assert list(SpeedUp(4, one_seconds=1.8, two_seconds=1.0).broken()) == []
     assert len(list(SpeedUp(4, one_seconds=1.79, two_seconds=1.0).broken())) == 1
+    assert list(SpeedUp(4, one_seconds=1.63, two_seconds=1.0, cores=1.8).broken()) == []
+    assert len(list(SpeedUp(4, one_seconds=1.61, two_seconds=1.0, cores=1.8).broken())) == 1
     pairs = [Pair("memories", 9, idle_p99=1, busy_p99=2.9), Pair("digits", 9, idle_p99=1, busy_p99=3)]
     (slow,) = Disturbance(pairs).broken()
     assert slow.endswith("the training of digits")

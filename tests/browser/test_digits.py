@@ -222,6 +222,19 @@ def test_the_bars_are_painted_within_50_ms_of_the_pointer(student: Student) -> N
     raise AssertionError(f"in none of {ROUNDS} rounds were 38 of 40 points painted in {MILLISECONDS_AT_MOST} ms")
 
 
+def test_a_service_that_is_gone_in_the_middle_of_its_answer_is_said_to_be_gone(student: Student) -> None:
+    student.page.evaluate(
+        """() => {
+          window.fetch = async (address) => {
+            if (String(address).endsWith("/livez")) throw new TypeError("nobody is there");
+            return new Response(new ReadableStream({}));
+          };
+        }"""
+    )
+    student.draw()
+    expect(student.page.get_by_text("The service does not answer.")).to_be_visible()
+
+
 def test_the_page_says_that_the_service_is_gone_keeps_the_drawing_and_goes_on_by_itself(
     student: Student, service: Service
 ) -> None:
@@ -229,10 +242,12 @@ def test_the_page_says_that_the_service_is_gone_keeps_the_drawing_and_goes_on_by
     expect(student.page.locator(".probabilities .is-likeliest")).to_be_visible()
     (api,) = [each for each in psutil.Process(service.process.pid).children() if "api" in each.cmdline()]
     api.suspend()  # takes connections and answers none
-    student.draw(THREE[5:])
-    expect(student.page.get_by_text("The service does not answer.")).to_be_visible()
-    api.kill()
-    api.wait()
+    try:
+        student.draw(THREE[5:])
+        expect(student.page.get_by_text("The service does not answer.")).to_be_visible()
+    finally:
+        api.kill()
+        api.wait()
     expect(student.page.get_by_text("The service does not answer.")).to_be_hidden(timeout=30_000)
     expect(student.page.locator(".probabilities .is-likeliest th")).to_have_text("3")
     assert httpx.get(f"{service.url}/livez").status_code == 200

@@ -8,6 +8,7 @@
 
 const KEY = "patchclamp-key";
 const LOOK_AGAIN_MS = [500, 1000, 1000, 2000, 4000];
+const EVENTS = "text/event-stream";
 const SILENT_MS = 1500; // an answer that takes longer may never come: is anybody there?
 
 /** What the service refused, with its own words: `detail`, `errors` (pointer and detail), `status`. */
@@ -70,7 +71,7 @@ export async function* events(jobId, signal) {
   let last = null;
   for (;;) {
     const headers = last === null ? {} : { "Last-Event-ID": last };
-    const response = await send({ path: `/jobs/${jobId}/events`, headers }, "text/event-stream", signal);
+    const response = await send({ path: `/jobs/${jobId}/events`, headers }, EVENTS, signal);
     try {
       for await (const event of parsed(response.body)) {
         last = event.id;
@@ -121,7 +122,9 @@ async function tried(call, accept, key, signal) {
   const doubt = setTimeout(returned, SILENT_MS);
   try {
     const response = await fetch(address(call), { method: call.method ?? "GET", headers, body, signal });
-    return [502, 504].includes(response.status) ? null : response; // a proxy, before a service that is gone
+    if ([502, 504].includes(response.status)) return null; // a proxy, before a service that is gone
+    if (accept !== EVENTS) await response.clone().arrayBuffer(); // to its end: a service may be gone in mid-answer
+    return response;
   } catch (error) {
     if (signal?.aborted) throw error;
     return null;
