@@ -6,8 +6,10 @@ from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.errors import UnknownLayer
@@ -153,10 +155,14 @@ class DigitNet(nn.Module):
             return {
                 name: Response(*map(torch.cat, zip(*(each[name] for each in alone), strict=True))) for name in wanted
             }
+        drives = self.drives_one_by_one(images.detach().numpy())
+        return {name: _answered(name, torch.from_numpy(drives[name])) for name in wanted}
+
+    def drives_one_by_one(self, images: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Every layer's drive (image, *layer shape) of images (image, row, column), each shown alone; on a CPU."""
         from models.kernels.digit_net import drives
 
-        found = drives(self._weights(), images.detach().numpy())
-        return {name: _answered(name, torch.from_numpy(found[_position(name)])) for name in wanted}
+        return drives(self._weights(), images)._asdict()
 
     def logits_after(self, layer: str, activity: Tensor) -> Tensor:
         """The logits (image, unit) that follow from one layer's activity (image, *layer shape), whatever made it.

@@ -7,10 +7,8 @@ from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from torch import Tensor
 
 from models.errors import InvalidPicture, InvalidStimulus, PictureTooLarge
 
@@ -45,7 +43,9 @@ def read_picture(data: bytes) -> Image.Image:
             _refuse_large(picture)
             _refuse_many_scans(picture, data)
             with _one_at_a_time if max(picture.size) > _WORKING_SIDE else nullcontext():
-                ImageOps.exif_transpose(picture, in_place=True)
+                picture.load()
+                if picture.info:  # which is where a camera says how it was held
+                    ImageOps.exif_transpose(picture, in_place=True)
                 return _grey(picture)
     except (PictureTooLarge, InvalidPicture):
         raise
@@ -55,19 +55,20 @@ def read_picture(data: bytes) -> Image.Image:
         raise InvalidPicture("The bytes are no intact picture; send a PNG or JPEG file.", _POINTER) from error
 
 
-def mnist_form(picture: Image.Image, preprocess: Preprocess = "mnist") -> Tensor:
-    """The stimulus (row, column), 0 to 1, that a grey picture of a digit makes.
+def mnist_form(picture: Image.Image, preprocess: Preprocess = "mnist") -> Plane:
+    """The stimulus, float32 (row, column), 0 to 1, that a grey picture of a digit makes.
 
     "mnist" finds the paper, takes it and its shading away, and fits and centres the ink as MNIST's makers did; a
     picture without ink gives zeros. "none" only rescales.
     """
     if preprocess == "none":
-        return torch.from_numpy(_plane(picture.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)))
-    return torch.from_numpy(_centred(_fitted(_without_specks(_ink(_plane(_reduced(picture)))))))
+        fits = picture.size == (_SIDE, _SIDE)
+        return _plane(picture if fits else picture.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC))
+    return _centred(_fitted(_without_specks(_ink(_plane(_reduced(picture))))))
 
 
-def stimulus(pixels: Any) -> Tensor:
-    """The stimulus (row, column) given as 28 rows of 28 numbers from 0 (paper) to 1 (ink).
+def stimulus(pixels: Any) -> Plane:
+    """The stimulus, float32 (row, column), given as 28 rows of 28 numbers from 0 (paper) to 1 (ink).
 
     Raises:
         InvalidStimulus: It is anything else.
@@ -77,7 +78,7 @@ def stimulus(pixels: Any) -> Tensor:
         raise InvalidStimulus("A stimulus has 28 rows of 28 numbers.", "/image/pixels")
     if not all(type(value) in (int, float) and 0 <= value <= 1 for row in rows for value in row):
         raise InvalidStimulus("Pixels are numbers from 0 (paper) to 1 (ink).", "/image/pixels")
-    return torch.tensor(rows, dtype=torch.float32)
+    return np.array(rows, np.float32)
 
 
 def _refuse_large(picture: Image.Image) -> None:
@@ -105,7 +106,8 @@ def _grey(picture: Image.Image) -> Image.Image:
 
 
 def _plane(picture: Image.Image) -> Plane:
-    return np.asarray(picture, dtype=np.float32) / np.float32(255)
+    levels = np.frombuffer(picture.tobytes(), np.uint8).reshape(picture.height, picture.width)
+    return np.divide(levels, np.float32(255), dtype=np.float32)
 
 
 def _reduced(picture: Image.Image) -> Image.Image:

@@ -1,5 +1,6 @@
 """One line for each request when it has ended, with nothing that the client wrote."""
 
+import asyncio
 import logging
 import re
 import time
@@ -69,8 +70,11 @@ class AccessLog:
                 job_id=_job_id(scope, start),
                 problem=scope.get("state", {}).get("problem"),
             )
-            self._count(ended)
-            _tell(ended)
+            asyncio.get_running_loop().call_soon(self._end, ended)
+
+    def _end(self, request: EndedRequest) -> None:
+        self._count(request)
+        _tell(request)
 
 
 def _tell(request: EndedRequest) -> None:

@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import orjson
 from fastapi import Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from service import tensors
 from service.dependencies import made
@@ -24,32 +26,43 @@ ACCESS_TOKEN = "access_token"  # nosec B105: the parameter's name, no token
 FOR_OTHER_SITES = {"Cross-Origin-Resource-Policy": "cross-origin"}
 
 
+class Wanted(BaseModel):
+    """What the address says of the answer."""
+
+    renderings: Literal["all", "none"] = Field(
+        default="all", description="`none` leaves the pictures out of a JSON answer."
+    )
+    rendering: str | None = Field(
+        default=None,
+        max_length=40,
+        description="Which picture; the answer is then a PNG unless `Accept` wants JSON. "
+        "Default, with `Accept: image/png`: the first.",
+    )
+
+    @classmethod
+    def by(cls, request: Request) -> Self:
+        """What this request wants.
+
+        Raises:
+            RequestValidationError: It wants what there is not.
+        """
+        try:
+            return cls.model_validate(dict(request.query_params.multi_items()))
+        except ValidationError as error:
+            raise RequestValidationError(error.errors()) from None
+
+
 class Reply:
     """How this client wants its answer."""
 
     offered: Sequence[str] = (JSON, PNG, SAFETENSORS)
 
-    def __init__(
-        self,
-        request: Request,
-        renderings: Annotated[
-            Literal["all", "none"], Query(description="`none` leaves the pictures out of a JSON answer.")
-        ] = "all",
-        rendering: Annotated[
-            str | None,
-            Query(
-                max_length=40,
-                description="Which picture; the answer is then a PNG unless `Accept` wants JSON. "
-                "Default, with `Accept: image/png`: the first.",
-            ),
-        ] = None,
-    ) -> None:
-        self._media_type = preferred(request, self.offered if rendering is None else _pictures_first(self.offered))
-        self._with_renderings = renderings == "all" and self._media_type != SAFETENSORS
-        self._rendering = rendering
-        self._if_none_match = request.headers.get("if-none-match", "")
-        self._is_private = "authorization" in request.headers or ACCESS_TOKEN in request.query_params
-        self._build: str = request.app.state.build
+    def __init__(self, request: Request, wanted: Annotated[Wanted, Query()]) -> None:
+        offered = self.offered if wanted.rendering is None else _pictures_first(self.offered)
+        self._media_type = preferred(request, offered)
+        self._with_renderings = wanted.renderings == "all" and self._media_type != SAFETENSORS
+        self._rendering = wanted.rendering
+        self._request = request
 
     @property
     def has_pictures(self) -> bool:
@@ -64,7 +77,8 @@ class Reply:
 
     def determined(self, by: Any, answered: Callable[[], Answered], keeping: str = NEVER_ASKED_AGAIN) -> Response:
         """The answer that `by` determines; it is not computed for a client that has it already."""
-        told = [by, self._media_type, self._rendering, self._with_renderings, self._build]
+        build = self._request.app.state.build
+        told = [by, self._media_type, self._rendering, self._with_renderings, build]
         headers = {
             "ETag": _tag(orjson.dumps(told)),
             "Cache-Control": f"private, {keeping}" if self._is_private else keeping,
@@ -88,6 +102,14 @@ class Reply:
         if self._media_type == SAFETENSORS:
             return Response(tensors.packed(found.result), headers=headers, media_type=SAFETENSORS)
         return json_response(self.document(found), headers=headers)
+
+    @property
+    def _if_none_match(self) -> str:
+        return self._request.headers.get("if-none-match", "")
+
+    @property
+    def _is_private(self) -> bool:
+        return "authorization" in self._request.headers or ACCESS_TOKEN in self._request.query_params
 
     def _picture(self, renderings: Sequence[Rendering]) -> bytes:
         chosen = [each for each in renderings if self._rendering in (None, each.name)]
@@ -142,9 +164,10 @@ def preferred(request: Request, offered: Sequence[str]) -> str:
     Raises:
         NotAcceptable: It likes none of them.
     """
-    accepted = [_weighed(part) for part in request.headers.get("accept", "*/*").split(",") if part.strip()] or [
-        ("*/*", 1)
-    ]
+    accept = request.headers.get("accept", "*/*")
+    if accept == "*/*":
+        return offered[0]
+    accepted = [_weighed(part) for part in accept.split(",") if part.strip()] or [("*/*", 1)]
     ranked = [(max(_liking(media_type, accept) for accept in accepted), media_type) for media_type in offered]
     (_, liking), best = max(ranked, key=lambda pair: pair[0][1])
     if liking <= 0:

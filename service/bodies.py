@@ -25,35 +25,43 @@ _REPLY_PARAMETERS = {"renderings", "rendering"}
 
 
 def json_body(schema: type[T]) -> Any:
-    """A dependency that gives the JSON body as `schema`; an empty body counts as ``{}``."""
+    """A dependency that gives the JSON body as `schema`."""
 
     async def read(request: Request) -> T:
-        body = await _bytes(request)
-        if body and _media_type(request) != JSON:
-            raise UnsupportedMediaType(f"Send JSON, with the header Content-Type: {JSON}.")
-        return parse(schema, body or b"{}")
+        return await read_json(schema, request)
 
     return Depends(read)
 
 
-def image_body(schema: type[T]) -> Any:
-    """A dependency that gives as `schema` a JSON body, a raw PNG or JPEG, or one in the multipart field ``file``.
+async def read_json(schema: type[T], request: Request) -> T:
+    """The JSON body as `schema`; an empty body counts as ``{}``.
+
+    Raises:
+        UnsupportedMediaType, MalformedBody, InvalidRequest: It is anything else.
+    """
+    body = await _bytes(request)
+    if body and _media_type(request) != JSON:
+        raise UnsupportedMediaType(f"Send JSON, with the header Content-Type: {JSON}.")
+    return parse(schema, body or b"{}")
+
+
+async def read_image(schema: type[T], request: Request) -> T:
+    """A JSON body as `schema`, a raw PNG or JPEG, or one in the multipart field ``file``.
 
     With a picture, the remaining fields are query parameters.
+
+    Raises:
+        UnsupportedMediaType, MalformedBody, InvalidRequest: It is anything else.
     """
-
-    async def read(request: Request) -> T:
-        media_type = _media_type(request)
-        reader = _IMAGE_READERS.get(media_type)
-        if reader is None:
-            kinds = ", ".join(_IMAGE_READERS)
-            raise UnsupportedMediaType(f"Send the image with one of these content types: {kinds}.")
-        if media_type == JSON:
-            _refuse_options(request)
-            return parse(schema, await _bytes(request))
-        return _with_picture(schema, await reader(request), request)
-
-    return Depends(read)
+    media_type = _media_type(request)
+    reader = _IMAGE_READERS.get(media_type)
+    if reader is None:
+        kinds = ", ".join(_IMAGE_READERS)
+        raise UnsupportedMediaType(f"Send the image with one of these content types: {kinds}.")
+    if media_type == JSON:
+        _refuse_options(request)
+        return parse(schema, await _bytes(request))
+    return _with_picture(schema, await reader(request), request)
 
 
 def parse(schema: type[T], body: bytes) -> T:

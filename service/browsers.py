@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -76,21 +76,22 @@ class Guard:
     def __init__(self, app: ASGIApp, frame_ancestors: Collection[str]) -> None:
         self._app = app
         framing = ("'self'", *frame_ancestors)
-        self._headers = {
+        headers = {
             "Content-Security-Policy": f"{_PAGES_LOAD}; frame-ancestors {' '.join(framing)}",
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",  # addresses may carry a token
             "Cross-Origin-Resource-Policy": "same-origin",
         }
+        self._headers = Headers(headers).raw
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
+                headers = message["headers"]
+                given = {name for name, _ in headers}
+                message["headers"] = [*headers, *(header for header in self._headers if header[0] not in given)]
             await send(message)
 
         await self._app(scope, receive, guarded)

@@ -104,6 +104,7 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
     from service.app import create_app
     from service.protocol import Protocol
 
+    _share_memory_among_threads()
     _follow_parent(options)
     _prepared(settings).dispose()  # what uvicorn starts could not say why it cannot start
     config = uvicorn.Config(
@@ -115,6 +116,7 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)

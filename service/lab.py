@@ -2,7 +2,7 @@
 
 import time
 from copy import copy
-from functools import cached_property
+from functools import cached_property, lru_cache
 from threading import Lock
 
 import sqlalchemy as sa
@@ -25,9 +25,13 @@ class Lab:
         self.engine = engine
         self.catalogue = Catalogue(engine, settings.artifacts)
         self._shelf = _Shelf(settings)
+        self._view = lru_cache(maxsize=1024)(self._seen_by)
 
     def seen_by(self, principal: Principal) -> "Lab":
         """The same equipment with the models that this principal sees."""
+        return self._view(principal)
+
+    def _seen_by(self, principal: Principal) -> "Lab":
         lab = copy(self)
         lab.catalogue = self.catalogue.seen_by(principal)
         return lab

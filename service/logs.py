@@ -31,6 +31,8 @@ def configure(level: str, log_format: LogFormat) -> None:
     handler.setFormatter(formatter(log_format))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
+    # Asked for with each line otherwise, and told by none.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     sys.excepthook = _log_last_words
     for chatty in ("alembic", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -53,7 +55,8 @@ class _Text(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         record.subject = "".join(f" {name.removesuffix('_id')}={value}" for name, value in _subjects(record).items())
-        return super().format(record).translate(_ESCAPED).replace("\n", "\n    ")
+        text = super().format(record)
+        return text if text.isprintable() else text.translate(_ESCAPED).replace("\n", "\n    ")
 
 
 class _Json(logging.Formatter):

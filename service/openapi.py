@@ -5,9 +5,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
-from service.answers import ACCESS_TOKEN
+from service.answers import ACCESS_TOKEN, Wanted
 from service.bodies import JSON, MULTIPART, PICTURES
 from service.schemas.common import PictureImage, ProblemDocument, Schema
 
@@ -37,6 +38,24 @@ As soon as a key was made, or a portal signs tokens, every request needs one: `A
 own jobs and models, and what is shared; somebody else's id answers 404, like one that nobody has.
 """
 _bodies: dict[str, type[Schema]] = {}
+
+
+def operation_id(route: APIRoute) -> str:
+    """What an operation is called: its tag and its function."""
+    return f"{route.tags[0]}_{route.name}".replace(" ", "_") if route.tags else route.name
+
+
+WANTED = [
+    {"name": name, "in": "query", "required": False, "description": option["description"], "schema": option}
+    for name, option in Wanted.model_json_schema()["properties"].items()
+]
+"""The query parameters of an operation that is answered as the client wants it."""
+
+
+def asks(schema: type[Schema], example: dict[str, Any], *, pictures: bool = False) -> dict[str, Any]:
+    """The request body and the query parameters of an operation that is answered at once."""
+    accepted = accepts(schema, example, pictures=pictures)
+    return {**accepted, "parameters": [*WANTED, *accepted.get("parameters", ())]}
 
 
 def accepts(schema: type[Schema], example: dict[str, Any], *, pictures: bool = False) -> dict[str, Any]:

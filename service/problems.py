@@ -3,7 +3,7 @@
 import logging
 import math
 import re
-import uuid
+import secrets
 from typing import Any
 
 import orjson
@@ -103,7 +103,7 @@ class RequestIds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        identity = _well_formed(scope) or uuid.uuid4().hex
+        identity = _well_formed(scope) or secrets.token_hex(16)
         request_id.set(identity)
 
         async def named(message: Message) -> None:

@@ -1,5 +1,6 @@
 """What the network answers to images: predictions, a layer's activity, accuracy over many digits."""
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,28 +16,38 @@ _TOP_UNITS = 10
 
 
 def predict(network: DigitNet, images: Tensor) -> list[dict[str, Any]]:
-    """Label, probability of each digit and logits for images (image, row, column), ready for JSON.
+    """The predictions for images (image, row, column), each shown alone: numbers of all analyses agree exactly."""
+    return predictions(network.responses_one_by_one(images, ("y",))["y"].drive.detach().cpu().numpy())
 
-    Each image is shown alone, so that the numbers of predict, activations and tune agree exactly. Probabilities are
-    summed in double precision.
+
+def predictions(logits: NDArray[np.float32]) -> list[dict[str, Any]]:
+    """Label, probability of each digit and logits for logits (image, unit), ready for JSON.
+
+    Probabilities are summed in double precision; for ten numbers Python is quicker than numpy.
     """
-    logits = network.responses_one_by_one(images, ("y",))["y"].drive.detach().cpu().numpy()
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True).astype(np.float64))
-    shares /= shares.sum(axis=1, keepdims=True)
-    rows = logits.tolist(), shares.tolist(), logits.argmax(axis=1).tolist()
-    return [
-        {"label": label, "probability": probabilities[label], "probabilities": probabilities, "logits": logits}
-        for logits, probabilities, label in zip(*rows, strict=True)
-    ]
+    return [_prediction(each) for each in logits.tolist()]
 
 
-def describe_layer(name: str, response: Response, *, drive: bool = False) -> dict[str, Any]:
+def _prediction(logits: list[float]) -> dict[str, Any]:
+    largest = max(logits)
+    shares = [math.exp(logit - largest) for logit in logits]
+    total = sum(shares)
+    probabilities, label = [share / total for share in shares], logits.index(largest)
+    return {
+        "label": label,
+        "probability": probabilities[label],
+        "probabilities": probabilities,
+        "logits": logits,
+    }
+
+
+def describe_layer(name: str, drive: NDArray[np.float32], *, with_drive: bool = False) -> dict[str, Any]:
     """A layer's response to one image, ready for JSON: its values, their summary, its ten most active units.
 
     Args:
         name: The layer.
-        response: Its response to a batch of one image.
-        drive: Whether the values before the ReLU are wanted, too.
+        drive: The layer's drive of one image, of the layer's shape.
+        with_drive: Whether the values before the ReLU are wanted, too.
 
     Returns:
         `values` and `drive` as float64 arrays of the layer's shape, all else as numbers.
@@ -45,7 +56,8 @@ def describe_layer(name: str, response: Response, *, drive: bool = False) -> dic
         UnknownLayer: The network has no such layer.
     """
     described = layer(name)
-    activity = _doubles(response.activity[0])
+    before = drive.astype(np.float64)
+    activity = before if name == "y" else np.maximum(before, 0)
     description: dict[str, Any] = {
         "name": name,
         "kind": described.kind,
@@ -57,7 +69,7 @@ def describe_layer(name: str, response: Response, *, drive: bool = False) -> dic
         "active_fraction": np.count_nonzero(activity > 0) / activity.size,
         "top_units": _top_units(activity.ravel()),
     }
-    return description | {"drive": _doubles(response.drive[0])} if drive else description
+    return description | {"drive": before} if with_drive else description
 
 
 @torch.inference_mode()
@@ -94,13 +106,11 @@ def confusion(network: DigitNet, images: Tensor, labels: Tensor) -> Tensor:
     return counts.view(10, 10)
 
 
-def _doubles(values: Tensor) -> NDArray[np.float64]:
-    return values.detach().cpu().double().numpy()
-
-
 def _top_units(activity: NDArray[np.float64]) -> list[dict[str, Any]]:
-    order = (-activity).argsort(kind="stable")[:_TOP_UNITS].tolist()
-    return [{"unit": unit, "value": float(activity[unit])} for unit in order]
+    order = (-activity).argsort(kind="stable")[:_TOP_UNITS]
+    return [
+        {"unit": unit, "value": value} for unit, value in zip(order.tolist(), activity[order].tolist(), strict=True)
+    ]
 
 
 def _batches(network: DigitNet, images: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.analysis import activity
 from models.digit_net import LAYERS, DigitNet
 from service.lab import Lab
@@ -19,11 +22,11 @@ def predict(request: PredictRequest, lab: Lab) -> Answered:
     """Which digit the network takes each image for."""
     model = lab.catalogue.resolve(DigitNet.FAMILY, request.model)
     seen = stimuli(request.all_images, lab)
-    found = _predictions(lab.catalogue.network(model), seen)
+    found = _predictions(lab.catalogue.network(model).drives_one_by_one(batch(seen))["y"], seen)
     return Answered(
         {"model": model.reference, "predictions": found},
         lambda: [
-            input_sheet([each.pixels.numpy() for each in seen], [each.caption for each in seen]),
+            input_sheet([each.pixels for each in seen], [each.caption for each in seen]),
             figures.probabilities(
                 [each["probabilities"] for each in found],
                 [each["label"] for each in found],
@@ -34,18 +37,18 @@ def predict(request: PredictRequest, lab: Lab) -> Answered:
 
 
 def activations(request: ActivationsRequest, lab: Lab) -> Answered:
-    """The activity of every layer asked for, computed only as deep as asked, and what the image is taken for."""
+    """The activity of every layer asked for, and what the image is taken for."""
     model = lab.catalogue.resolve(DigitNet.FAMILY, request.model)
     network = lab.catalogue.network(model)
     (seen,) = stimuli([request.image], lab)
     names = [name for name in LAYERS if name in (request.layers or LAYERS)]
-    responses = network.responses_one_by_one(batch([seen]), names)
-    layers = [activity.describe_layer(name, responses[name], drive=request.drive) for name in names]
-    (prediction,) = _predictions(network, [seen])
+    drives = network.drives_one_by_one(batch([seen]))
+    layers = [activity.describe_layer(name, drives[name][0], with_drive=request.drive) for name in names]
+    (prediction,) = _predictions(drives["y"], [seen])
     return Answered(
-        {"model": model.reference, "prediction": prediction, "input": seen.pixels.numpy(), "layers": layers},
+        {"model": model.reference, "prediction": prediction, "input": seen.pixels, "layers": layers},
         lambda: [
-            input_image(seen.pixels.numpy(), seen.caption),
+            input_image(seen.pixels, seen.caption),
             *(
                 figures.layer_activity(layer["name"], layer["kind"], layer["values"], _title(layer), _unit(layer))
                 for layer in layers
@@ -54,8 +57,8 @@ def activations(request: ActivationsRequest, lab: Lab) -> Answered:
     )
 
 
-def _predictions(network: DigitNet, seen: list[Stimulus]) -> list[dict[str, Any]]:
-    found = activity.predict(network, batch(seen))
+def _predictions(logits: NDArray[np.float32], seen: list[Stimulus]) -> list[dict[str, Any]]:
+    found = activity.predictions(logits)
     return [{**each, "true_label": stimulus.true_label} for each, stimulus in zip(found, seen, strict=True)]
 
 

@@ -5,9 +5,9 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from models.errors import InvalidPicture, LabError, PictureTooLarge
 from models.mnist_form import mnist_form, read_picture, stimulus
@@ -21,9 +21,9 @@ PIXELS_TOGETHER = 2**26  # four pictures of the largest size, or 256 of 512x512
 
 @dataclass(frozen=True)
 class Stimulus:
-    """What the network sees, (row, column) from 0 to 1, and the true label where it is known."""
+    """What the network sees, float32 (row, column) from 0 to 1, and the true label where it is known."""
 
-    pixels: Tensor
+    pixels: NDArray[np.float32]
     true_label: int | None
     caption: str
 
@@ -52,9 +52,9 @@ def are_brief(images: Sequence[ImageInput], lab: Lab) -> bool:
     return len(images) <= BRIEF_IMAGES and all(_is_brief(image, lab) for image in images)
 
 
-def batch(stimuli: Sequence[Stimulus]) -> Tensor:
+def batch(stimuli: Sequence[Stimulus]) -> NDArray[np.float32]:
     """The pixels of all, (image, row, column)."""
-    return torch.stack([stimulus.pixels for stimulus in stimuli])
+    return np.array([stimulus.pixels for stimulus in stimuli])
 
 
 class _Allowance:
@@ -77,7 +77,7 @@ def _stimulus(image: ImageInput, lab: Lab, allowance: _Allowance) -> Stimulus:
         case SampleImage(sample=sample):
             digits = lab.digits()
             pixels, label = digits.image(sample.split, sample.index), digits.label(sample.split, sample.index)
-            return Stimulus(pixels, label, f"{sample.split} digit {sample.index}, a {label}")
+            return Stimulus(pixels.numpy(), label, f"{sample.split} digit {sample.index}, a {label}")
         case PixelsImage(pixels=pixels):
             return Stimulus(stimulus(pixels), None, "pixels as given")
         case PictureImage(data=data, preprocess=preprocess):

@@ -331,7 +331,7 @@ def _levels(mask: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(mask.point(_LEVEL_OF))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _words(text: str, dots: int) -> NDArray[np.uint8]:
     """A line of words without the empty rows above and below, as many of either, so that it stays centred."""
     levels = _levels(lettered(text, dots))

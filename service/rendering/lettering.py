@@ -46,7 +46,7 @@ def lettered(text: str, size: int) -> Image.Image:
     return centred
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def text_width(text: str, size: int) -> float:
     """How many pixels `text` advances when there are `size` to the em."""
     return sum(_advance(run, size) for run in _runs(text))

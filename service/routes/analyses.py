@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Request, Response
 
 from service import addresses
-from service.answers import ACCESS_TOKEN, ASKED_AGAIN, FOR_OTHER_SITES, NEVER_ASKED_AGAIN, Replies
+from service.answers import ACCESS_TOKEN, ASKED_AGAIN, FOR_OTHER_SITES, NEVER_ASKED_AGAIN, Reply, Wanted
+from service.bodies import read_json
 from service.catalogue import Model
-from service.computing import Computing
-from service.dependencies import made
+from service.computing import Computing, others_to_catch_up
 from service.errors import InvalidRequest, UnknownModel
-from service.openapi import parameters_of
+from service.openapi import WANTED, parameters_of
 from service.operations import (
     census,
     cnn,
@@ -26,7 +26,7 @@ from service.operations import (
     tuning_curve,
 )
 from service.operations.analysis import Analysis, Asked, Settled
-from service.routes.access import lab_of, pictured
+from service.routes.access import guarded_router, lab_of, pictured
 
 ANALYSES: Sequence[Analysis[Any]] = (
     cnn.PREDICT,
@@ -48,15 +48,30 @@ _PICTURE_PARAMETERS = ("renderings", "rendering")
 _PIN = re.compile(r"[0-9a-f]{8,64}")
 _PIN_LENGTH = 12
 
-router = APIRouter(tags=["analyses by address"])
+Reader = Callable[[type[Asked], Request], Awaitable[Asked]]
+
+router = guarded_router("analyses by address")
+
+
+async def answer(analysis: Analysis[Any], request: Request, read: Reader[Any] = read_json) -> Response:
+    """The answer to a request whose body says what is asked.
+
+    All that it needs of the request it takes itself, in order: FastAPI's dependencies for the same took 180 of 870 µs.
+    """
+    answering = _Answering(request)
+    asked = await read(analysis.schema, request)
+    await others_to_catch_up()
+    response = await answering.of(analysis, asked)
+    await others_to_catch_up()
+    return response
 
 
 class _Answering:
     """An analysis on its way out, with what the client wants of it."""
 
-    def __init__(self, request: Request, reply: Replies) -> None:
+    def __init__(self, request: Request) -> None:
         self._query = request.query_params.multi_items()
-        self._reply = reply
+        self._reply = Reply(request, Wanted.by(request))
         self._lab = lab_of(request)
         self._computing: Computing = request.app.state.computing
 
@@ -109,9 +124,6 @@ class _Answering:
         return f"{analysis.path}?{'&'.join(filter(None, (said, also)))}"
 
 
-Answering = Annotated[_Answering, Depends(made(_Answering))]
-
-
 def _check(pins: addresses.Pins, models: Sequence[Model]) -> None:
     """Refuses weights that the models do not have.
 
@@ -129,8 +141,8 @@ def _check(pins: addresses.Pins, models: Sequence[Model]) -> None:
 
 
 def _by_address(analysis: Analysis[Any]) -> Callable[..., Awaitable[Response]]:
-    async def ask(answering: Answering) -> Response:
-        return await answering.by_address(analysis)
+    async def ask(request: Request) -> Response:
+        return await _Answering(request).by_address(analysis)
 
     return ask
 
@@ -146,5 +158,5 @@ for _analysis in ANALYSES:
             307: {"description": "A seed was left out; the address with one that was drawn."},
             **pictured(_analysis.answer, 404, 503),
         },
-        openapi_extra={"parameters": parameters_of(_analysis.schema)},
+        openapi_extra={"parameters": [*WANTED, *parameters_of(_analysis.schema)]},
     )

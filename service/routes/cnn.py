@@ -2,19 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import Request, Response
 
 from service.answers import json_response
-from service.bodies import image_body, json_body
-from service.openapi import accepts
+from service.bodies import json_body, read_image
+from service.openapi import accepts, asks
 from service.operations.class_matrix import CLASS_MATRIX
 from service.operations.cnn import ACTIVATIONS, PREDICT
 from service.operations.cnn_training import TRAIN
 from service.operations.comparison import COMPARE
 from service.operations.quiz import QUIZ, judge
 from service.operations.tuning import TUNE
-from service.routes.access import Identity, JobStore, pictured, problems
-from service.routes.analyses import Answering
+from service.routes.access import Identity, JobStore, guarded_router, pictured, problems
+from service.routes.analyses import answer
 from service.routes.jobs import Submission, job_responses
 from service.schemas.cnn import (
     ActivationsAnswer,
@@ -26,7 +26,7 @@ from service.schemas.cnn import (
 from service.schemas.comparison import CompareRequest
 from service.schemas.tuning import ClassMatrixRequest, QuizGuess, QuizRequest, QuizVerdict, TuneRequest
 
-router = APIRouter(prefix="/cnn", tags=["digit network"])
+router = guarded_router("digit network", "/cnn")
 
 _DIGIT = {"sample": {"split": "test", "index": 0}}
 
@@ -34,23 +34,21 @@ _DIGIT = {"sample": {"split": "test", "index": 0}}
 @router.post(
     "/predict",
     responses=pictured(PredictAnswer, 400, 404, 413, 415, 503),
-    openapi_extra=accepts(PredictRequest, {"image": _DIGIT}, pictures=True),
+    openapi_extra=asks(PredictRequest, {"image": _DIGIT}, pictures=True),
 )
-async def predict(answering: Answering, request: Annotated[PredictRequest, image_body(PredictRequest)]) -> Response:
+async def predict(request: Request) -> Response:
     """Tell which digit the network takes one or more images for."""
-    return await answering.of(PREDICT, request)
+    return await answer(PREDICT, request, read_image)
 
 
 @router.post(
     "/activations",
     responses=pictured(ActivationsAnswer, 400, 404, 413, 415, 503),
-    openapi_extra=accepts(ActivationsRequest, {"image": _DIGIT, "layers": ["l1", "y"]}, pictures=True),
+    openapi_extra=asks(ActivationsRequest, {"image": _DIGIT, "layers": ["l1", "y"]}, pictures=True),
 )
-async def activations(
-    answering: Answering, request: Annotated[ActivationsRequest, image_body(ActivationsRequest)]
-) -> Response:
+async def activations(request: Request) -> Response:
     """Record the activity of every layer, or of those asked for, while the network sees an image."""
-    return await answering.of(ACTIVATIONS, request)
+    return await answer(ACTIVATIONS, request, read_image)
 
 
 @router.post(

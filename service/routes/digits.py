@@ -2,14 +2,14 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 
 from service.answers import Replies
 from service.operations import digits
-from service.routes.access import LabOfProcess, pictured
+from service.routes.access import LabOfProcess, guarded_router, pictured
 from service.schemas.models import DigitAnswer, DigitList
 
-router = APIRouter(prefix="/digits", tags=["digits"])
+router = guarded_router("digits", "/digits")
 
 Split = Literal["train", "test"]
 

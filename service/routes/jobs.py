@@ -10,7 +10,7 @@ from operator import or_
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
@@ -21,11 +21,11 @@ from service.jobs.engine import Job, Settled
 from service.jobs.kinds import Kind
 from service.operations import KINDS
 from service.operations.answered import Answered
-from service.routes.access import NO_ZERO_BYTE, Identity, JobStore, LabOfProcess, pictured, problems
+from service.routes.access import NO_ZERO_BYTE, Identity, JobStore, LabOfProcess, guarded_router, pictured, problems
 from service.schemas.common import Schema
 from service.schemas.jobs import JobDocument, JobList, Status
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = guarded_router("jobs", "/jobs")
 
 MAX_WAIT_SECONDS = 60
 RETRY_AFTER_SECONDS = 1

@@ -2,18 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import Request, Response
 
 from service.bodies import json_body
-from service.openapi import accepts
+from service.openapi import accepts, asks
 from service.operations.horizon import HORIZON
 from service.operations.lstm import GATES, SIMULATE, TASK
 from service.operations.lstm_training import TRAIN
 from service.operations.memory_comparison import COMPARE
 from service.operations.memory_lesions import LESIONS
 from service.operations.state_space import STATE_SPACE
-from service.routes.access import pictured
-from service.routes.analyses import Answering
+from service.routes.access import guarded_router, pictured
+from service.routes.analyses import answer
 from service.routes.jobs import Submission, job_responses
 from service.schemas.horizon import HorizonAnswer, HorizonRequest
 from service.schemas.lstm import (
@@ -28,71 +28,67 @@ from service.schemas.memory_comparison import MemoryCompareRequest
 from service.schemas.memory_lesions import MemoryLesionsAnswer, MemoryLesionsRequest
 from service.schemas.state_space import StateSpaceAnswer, StateSpaceRequest
 
-router = APIRouter(prefix="/lstm", tags=["memory network"])
+router = guarded_router("memory network", "/lstm")
 
 
 @router.post(
     "/task",
     responses=pictured(TaskAnswer, 400, 413, 415),
-    openapi_extra=accepts(TaskRequest, {"seq_len": 20, "seed": 1}),
+    openapi_extra=asks(TaskRequest, {"seq_len": 20, "seed": 1}),
 )
-async def task(answering: Answering, request: Annotated[TaskRequest, json_body(TaskRequest)]) -> Response:
+async def task(request: Request) -> Response:
     """Draw a fresh trial of the memorize-and-report task."""
-    return await answering.of(TASK, request)
+    return await answer(TASK, request)
 
 
 @router.post(
     "/simulate",
     responses=pictured(SimulateAnswer, 400, 404, 413, 415),
-    openapi_extra=accepts(SimulateRequest, {"seq_len": 300, "seed": 1}),
+    openapi_extra=asks(SimulateRequest, {"seq_len": 300, "seed": 1}),
 )
-async def simulate(answering: Answering, request: Annotated[SimulateRequest, json_body(SimulateRequest)]) -> Response:
+async def simulate(request: Request) -> Response:
     """Let the network do the memory task and measure how well it reports."""
-    return await answering.of(SIMULATE, request)
+    return await answer(SIMULATE, request)
 
 
 @router.post(
     "/gates",
     responses=pictured(GatesAnswer, 400, 404, 413, 415),
-    openapi_extra=accepts(SimulateRequest, {"delay": 15, "seed": 1}),
+    openapi_extra=asks(SimulateRequest, {"delay": 15, "seed": 1}),
 )
-async def gates(answering: Answering, request: Annotated[SimulateRequest, json_body(SimulateRequest)]) -> Response:
+async def gates(request: Request) -> Response:
     """Watch the gates and the cell while the network does the memory task."""
-    return await answering.of(GATES, request)
+    return await answer(GATES, request)
 
 
 @router.post(
     "/horizon",
     responses=pictured(HorizonAnswer, 400, 404, 413, 415),
-    openapi_extra=accepts(HorizonRequest, {"models": ["memory-lstm", "memory-lstm-open"], "seed": 1}),
+    openapi_extra=asks(HorizonRequest, {"models": ["memory-lstm", "memory-lstm-open"], "seed": 1}),
 )
-async def horizon(answering: Answering, request: Annotated[HorizonRequest, json_body(HorizonRequest)]) -> Response:
+async def horizon(request: Request) -> Response:
     """Sweep true delays to find after which one the network fails, alone or several compared."""
-    return await answering.of(HORIZON, request)
+    return await answer(HORIZON, request)
 
 
 @router.post(
     "/lesions",
     responses=pictured(MemoryLesionsAnswer, 400, 404, 413, 415),
-    openapi_extra=accepts(MemoryLesionsRequest, {"delay": 15, "seed": 1}),
+    openapi_extra=asks(MemoryLesionsRequest, {"delay": 15, "seed": 1}),
 )
-async def lesions(
-    answering: Answering, request: Annotated[MemoryLesionsRequest, json_body(MemoryLesionsRequest)]
-) -> Response:
+async def lesions(request: Request) -> Response:
     """Hold every gate at every value in every window and see what is lost."""
-    return await answering.of(LESIONS, request)
+    return await answer(LESIONS, request)
 
 
 @router.post(
     "/state-space",
     responses=pictured(StateSpaceAnswer, 400, 404, 413, 415),
-    openapi_extra=accepts(StateSpaceRequest, {"delay": 50, "seed": 1}),
+    openapi_extra=asks(StateSpaceRequest, {"delay": 50, "seed": 1}),
 )
-async def state_space(
-    answering: Answering, request: Annotated[StateSpaceRequest, json_body(StateSpaceRequest)]
-) -> Response:
+async def state_space(request: Request) -> Response:
     """Follow the state through the task, and find where it rests, how it drifts and what carries the value."""
-    return await answering.of(STATE_SPACE, request)
+    return await answer(STATE_SPACE, request)
 
 
 @router.post(

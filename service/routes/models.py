@@ -2,16 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from service.answers import json_response, tagged_response
 from service.bodies import json_body
 from service.catalogue import Catalogue, Family, Model
 from service.openapi import accepts
-from service.routes.access import Identity, LabOfProcess, problems
+from service.routes.access import Identity, LabOfProcess, guarded_router, problems
 from service.schemas.models import DefaultChoice, ModelDocument, ModelList
 
-router = APIRouter(prefix="/models", tags=["models"])
+router = guarded_router("models", "/models")
 
 _LINKS = {
     name: {"operationId": f"models_{operation}", "parameters": {"model_id": "$response.body#/models/0/id"}}

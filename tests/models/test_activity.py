@@ -46,14 +46,14 @@ def test_an_image_s_prediction_does_not_depend_on_its_company(network):
 
 def test_predictions_and_activities_are_the_same_numbers(network):
     image = images(1)
-    description = describe_layer("y", network.responses_one_by_one(image)["y"])
+    description = describe_layer("y", network.drives_one_by_one(image.numpy())["y"][0])
     assert description["values"].tolist() == predict(network, image)[0]["logits"]
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_is_described_by_its_own_values(network, name):
     response = network.responses(images(1))[name]
-    description = describe_layer(name, response, drive=True)
+    description = describe_layer(name, response.drive[0].detach().numpy(), with_drive=True)
     json.dumps(description, allow_nan=False, default=np.ndarray.tolist)
     values = torch.from_numpy(description["values"]).float()
     assert description["shape"] == list(values.shape)
@@ -63,7 +63,7 @@ def test_a_layer_is_described_by_its_own_values(network, name):
     top = description["top_units"]
     assert [values.flatten()[entry["unit"]] for entry in top] == [entry["value"] for entry in top]
     assert [entry["value"] for entry in top] == values.flatten().sort(descending=True).values[:10].tolist()
-    assert "drive" not in describe_layer(name, response)
+    assert "drive" not in describe_layer(name, response.drive[0].detach().numpy())
 
 
 def test_a_network_that_always_answers_one_digit_is_right_as_often_as_that_digit_comes():

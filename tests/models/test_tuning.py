@@ -198,8 +198,8 @@ def test_the_returned_image_is_a_stimulus_and_gives_exactly_the_reported_numbers
 
 def test_layers_are_reported_as_activations_are(network):
     unit = tuned(network, replace(QUICK, layer="l2", units=(5,)))["units"][0]
-    response = network.responses_one_by_one(torch.tensor(unit["optimized_image"])[None], ("l2",))["l2"]
-    description = describe_layer("l2", response, drive=True)
+    drives = network.drives_one_by_one(np.array(unit["optimized_image"], np.float32)[None])
+    description = describe_layer("l2", drives["l2"][0], with_drive=True)
     assert unit["layer_after"] == description["values"].tolist()
     assert unit["layer_drive_after"] == description["drive"].tolist()
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from starlette.requests import Request
 
-from service.answers import ASKED_AGAIN, Reply
+from service.answers import ASKED_AGAIN, Reply, Wanted
 from service.operations.answered import Answered
 from service.rendering.rendering import Rendering
 
@@ -20,7 +20,7 @@ def reply(build: str = "this", query: bytes = b"", rendering: str | None = None,
     given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     app = SimpleNamespace(state=SimpleNamespace(build=build))
     request = Request({"type": "http", "method": "GET", "headers": given, "query_string": query, "app": app})
-    return Reply(request, "all", rendering)
+    return Reply(request, Wanted(rendering=rendering))
 
 
 def answered() -> Answered:
@@ -47,7 +47,7 @@ def test_whatever_can_change_the_bytes_changes_the_tag() -> None:
         reply(build="another"),
         reply(accept=CHROME),
         reply(rendering="dot"),
-        Reply(reply_request(), "none"),
+        Reply(reply_request(), Wanted(renderings="none")),
     )
     tags = [each.determined(["x", 1], answered).headers["etag"] for each in replies]
     assert len(set(tags)) == len(tags)
