@@ -114,7 +114,7 @@ class Protocol(HttpToolsProtocol):
     def _look_after(self, seconds: float) -> None:
         """Sets the one timer of the connection; what it will then find awaited may have begun in between.
 
-        So it comes too early for most requests, and too late for none. A timer for each took 20 µs of an answer.
+        So it comes too early for most requests, and too late for none.
         """
         self._timer = self.loop.call_later(min(seconds, HEAD_SECONDS, BODY_SECONDS), self._look)
 

@@ -23,6 +23,7 @@ MARKER_ENLARGEMENT = 8
 MITRED_POINTS = 400
 STRIP = 64
 TALL = 400
+GRID: Colour = (128, 128, 128)
 
 Align = Literal["left", "middle", "right"]
 Shape = Literal["disc", "ring", "square", "diamond", "up", "down", "cross"]
@@ -196,10 +197,12 @@ class Canvas:
     def grid(self, box: Box, columns: int, rows: int, opacity: float) -> None:
         """Hairlines that cut `box` into equal cells, translucent so that they show on light and on dark."""
         left, top, right, bottom = _dots(box)
-        levels = np.zeros((bottom - top, right - left), np.uint8)
-        levels[:, [levels.shape[1] * column // columns for column in range(1, columns)]] = LEVELS - 1
-        levels[[levels.shape[0] * row // rows for row in range(1, rows)]] = LEVELS - 1
-        self._stamp(levels, left, top, (128, 128, 128), opacity)
+        region = self._dots[top:bottom, left:right]
+        level, upright = _cuts(bottom - top, rows, len(region)), _cuts(right - left, columns, region.shape[1])
+        thickness = np.full((len(region), 1), LEVELS - 1, np.uint8)
+        region[level] = self._paints.laid_over(region[level], thickness[level], GRID, opacity)
+        thickness[level] = 0  # where they cross, there is one already
+        region[:, upright] = self._paints.laid_over(region[:, upright], thickness, GRID, opacity)
 
     def finished(self) -> Image.Image:
         """The drawing with the palette of the colours that are in it."""
@@ -284,6 +287,11 @@ def width_of(text: str, size: float = 12) -> float:
 def _dots(box: Box) -> tuple[int, int, int, int]:
     left, top, width, height = box
     return round(SCALE * left), round(SCALE * top), round(SCALE * (left + width)), round(SCALE * (top + height))
+
+
+def _cuts(length: int, parts: int, shown: int) -> list[int]:
+    """Where so many dots are cut into equal parts, as far as they are shown."""
+    return [cut for cut in (length * part // parts for part in range(1, parts)) if cut < shown]
 
 
 def _strokes(low: float, high: float, dash: tuple[float, float] | None) -> Iterator[tuple[float, float]]:

@@ -116,7 +116,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 class _Guarded(APIRoute):
     """A route that lets in who may come in, before anything is done for them.
 
-    What wants nothing but the request is handed it: FastAPI would look for 25 µs what else there is to be had.
+    What wants nothing but the request is handed it; FastAPI would look what else there is, for a tenth of an answer.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -16,17 +16,23 @@ from tests.service_process import Service
 CROWD = 300
 SECOND = 1.0
 TASK = b"POST /lstm/task HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-FAIR_BODY = b"{" + b" " * int((BODY_SECONDS + 3) * 2 * BODY_BYTES_PER_SECOND) + b"}"
+FAIR_PACE = 2 * BODY_BYTES_PER_SECOND
+FAIR_BODY = b"{" + b" " * int((BODY_SECONDS + 3) * FAIR_PACE) + b"}"
 
 
 @dataclass
 class Slow:
-    """A client that says `opening` at once and then `pace` more bytes a second; and what it was told, and when."""
+    """A client that says `opening` at once and then `pace` more bytes a second; and what it was told, and when.
+
+    It has ended when it was answered or hung up on; one that has something to say `afterwards` says it then.
+    """
 
     opening: bytes
     more: bytes = b""
     pace: int = 1
+    afterwards: bytes = b""
     told: bytes = b""
+    answered: float | None = None
     ended: float | None = None
     connection: socket.socket = field(init=False)
 
@@ -45,7 +51,11 @@ class Slow:
         except OSError:
             heard = b""
         self.told += heard
-        if not heard or (self.told.startswith(b"HTTP/1.1 200") and b"text/event-stream" not in self.told):
+        is_answered = heard.startswith(b"HTTP/1.1 200") and b"text/event-stream" not in heard
+        if is_answered and self.afterwards:
+            self.answered = seconds
+            self.more, self.afterwards = self.afterwards, b""
+        elif is_answered or not heard:
             self.ended = seconds
 
 
@@ -61,6 +71,7 @@ class Told:
 def told(service: Service, client: httpx.Client) -> Iterator[Told]:
     long = {"max_steps": 20_000, "target_loss": 1e-12, "networks": 64, "hidden_size": 8, "seed": 1}
     running, queued = (client.post("/lstm/train", json=long).json()["id"] for _ in range(2))
+    fair_head = TASK + f"Content-Length: {len(FAIR_BODY)}\r\n\r\n".encode()
     crowd = {
         "events of a job that waits": [Slow(f"GET /jobs/{queued}/events HTTP/1.1\r\nHost: a\r\n\r\n".encode())],
         "silent": [Slow(b"") for _ in range(CROWD)],
@@ -70,8 +81,9 @@ def told(service: Service, client: httpx.Client) -> Iterator[Told]:
         "half a body": [Slow(TASK + b'Content-Length: 100\r\n\r\n{"seed"') for _ in range(CROWD)],
         "a body byte by byte": [Slow(TASK + b"Content-Length: 1000\r\n\r\n", b" " * 1000) for _ in range(10)],
         "chunks byte by byte": [Slow(TASK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n" * 1000, 6)],
-        "a fair body": [
-            Slow(TASK + f"Content-Length: {len(FAIR_BODY)}\r\n\r\n".encode(), FAIR_BODY, int(2 * BODY_BYTES_PER_SECOND))
+        "a fair body": [Slow(fair_head, FAIR_BODY, int(FAIR_PACE))],
+        "half a head after a fair body": [
+            Slow(fair_head, FAIR_BODY, int(FAIR_PACE), afterwards=b"GET /livez HTTP/1.1\r\nHo")
         ],
     }
     url = httpx.URL(service.url)
@@ -133,6 +145,15 @@ def test_a_body_that_arrives_slowly_but_steadily_is_taken(told: Told) -> None:
     assert fair.told.startswith(b"HTTP/1.1 200"), fair.told[:1000]
     assert fair.ended is not None
     assert fair.ended > BODY_SECONDS
+
+
+def test_a_head_that_does_not_end_is_a_408_whatever_came_before_it(told: Told) -> None:
+    (slow,) = told.crowd["half a head after a fair body"]
+    assert slow.told.startswith(b"HTTP/1.1 200"), slow.told[:1000]
+    assert slow.answered is not None
+    assert slow.ended is not None
+    assert HEAD_SECONDS - 1 < slow.ended - slow.answered < HEAD_SECONDS + 5
+    assert_timeout(slow.told[slow.told.index(b"HTTP/1.1 4") :])
 
 
 def test_others_are_served_as_ever_meanwhile(told: Told) -> None:

@@ -1,10 +1,13 @@
+import asyncio
+import gc
 import os
 import threading
 
 import anyio
 import pytest
 
-from service.computing import Computing
+from service.computing import Computing, others_to_catch_up
+from tests.waiting import until
 
 PLACES = max(2, os.cpu_count() or 1)
 
@@ -40,3 +43,27 @@ def test_what_fails_fails_where_it_was_asked_for():
 
     with pytest.raises(ValueError, match="no number"):
         anyio.run(ask)
+
+
+def test_what_came_together_goes_in_step():
+    done: list[str] = []
+
+    async def answer() -> None:
+        for part in ("read", "computed", "told"):
+            done.append(part)
+            await others_to_catch_up()
+
+    async def answers() -> None:
+        await asyncio.gather(*(answer() for _ in range(3)))
+
+    asyncio.run(answers())
+    assert done == ["read"] * 3 + ["computed"] * 3 + ["told"] * 3
+
+
+def test_what_stays_is_not_looked_through_again_and_again():
+    computing = Computing()
+    until(lambda: computing.is_quick, 60)
+    try:
+        assert gc.get_freeze_count() > len(gc.get_objects())
+    finally:
+        gc.unfreeze()
