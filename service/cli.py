@@ -1,7 +1,6 @@
 """The command line: `patchclamp serve`, and its two parts apart, `patchclamp api` and `patchclamp worker`."""
 
 import argparse
-import ctypes
 import os
 import signal
 import socket
@@ -101,10 +100,12 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
     import uvicorn
     from uvicorn.config import STARTUP_FAILURE
 
+    from service import memory
     from service.app import create_app
     from service.protocol import Protocol
 
-    _share_memory_among_threads()
+    memory.share_among_threads()
+    memory.give_back_now_and_then()
     _follow_parent(options)
     _prepared(settings).dispose()  # what uvicorn starts could not say why it cannot start
     config = uvicorn.Config(
@@ -122,13 +123,6 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
     server = uvicorn.Server(config)
     server.run(None if options.socket is None else [socket.socket(fileno=options.socket)])
     return 0 if server.started else STARTUP_FAILURE
-
-
-def _share_memory_among_threads() -> None:
-    """Has glibc keep two heaps instead of one for each of 16 threads: after a class, a third of the API's memory."""
-    heaps = -8  # M_ARENA_MAX of malloc.h
-    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        mallopt(heaps, 2)
 
 
 def _worker(settings: Settings, options: argparse.Namespace) -> int:
