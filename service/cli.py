@@ -117,7 +117,6 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
         timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)

@@ -121,8 +121,9 @@ class _Guarded(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """What answers a request."""
-        wants_request_alone = [*inspect.signature(self.endpoint).parameters] == ["request"]
-        handle = self.endpoint if wants_request_alone else super().get_route_handler()
+        wanted = [*inspect.signature(self.endpoint).parameters]
+        is_plain = wanted == ["request"] and inspect.iscoroutinefunction(self.endpoint)
+        handle = self.endpoint if is_plain else super().get_route_handler()
 
         async def admit_and_handle(request: Request) -> Response:
             await _admit(request)
