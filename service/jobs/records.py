@@ -39,8 +39,8 @@ class Beginning:
 
 @database.through_outages
 def begin(engine: sa.Engine, job_id: str) -> Beginning:
-    """Notes that the job begins (again)."""
-    first = sa.func.coalesce(_jobs.c.started_at, database.now(engine))
+    """Notes that the job begins (again); one that is being cancelled just then does not begin after its end."""
+    first = sa.func.coalesce(_jobs.c.started_at, _jobs.c.finished_at, database.now(engine))
     begun = sa.update(_jobs).where(_jobs.c.id == job_id).values(starts=_jobs.c.starts + 1, started_at=first)
     with engine.begin() as connection:
         connection.execute(begun)

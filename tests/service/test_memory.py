@@ -3,9 +3,14 @@
 import ctypes
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
+import uvicorn
 
+from service import logs, memory
+from service.cli import main
 from tests.service_process import ROOT
 
 # Every hundredth of many small pieces stays, and keeps glibc from giving back what lies between them by itself.
@@ -32,3 +37,15 @@ def test_what_lies_free_between_pieces_that_stay_is_given_back() -> None:
     free, left = map(float, told.split())
     assert free > 50
     assert left < free / 4
+
+
+def test_an_api_process_gives_back_now_and_then(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATCHCLAMP_DATA", str(tmp_path))
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
+    monkeypatch.setattr(memory, "share_among_threads", lambda: None)
+    monkeypatch.setattr(memory, "GIVEN_BACK_SECONDS", 0.01)
+    given_back = threading.Event()
+    monkeypatch.setattr(memory, "give_back", given_back.set)
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_: given_back.wait(30))
+    main(["api"])
+    assert given_back.is_set()

@@ -45,3 +45,11 @@ def test_a_failure_is_told_once_and_a_late_result_has_the_same_end(queue: Queue)
     assert ended(queue, job_id) == (None, {"detail": "first"}, finished_at, None)
     records.save_outcome(queue.engine, job_id, Outcome({}))
     assert ended(queue, job_id)[2] == finished_at
+
+
+def test_a_job_that_a_worker_takes_while_it_is_cancelled_does_not_begin_after_its_end(queue: Queue) -> None:
+    job_id = queue.send("a").id
+    told = queue.jobs.cancel(job_id)
+    records.begin(queue.engine, job_id)
+    assert (told.status, told.finished_at is None) == ("cancelled", False)
+    assert queue.jobs.get(job_id).finished_at == told.finished_at
