@@ -19,7 +19,7 @@ def tuning_curve(request: TuningCurveRequest, lab: Lab) -> Answered:
     values = None if request.values is None else tuple(request.values)
     settings = analysis.TuningCurveSettings(**given, values=values, seed=seed)
     by_chance = request.stimulus == "class"
-    digits = lab.digits() if by_chance else None
+    digits = lab.digits_if_any() if by_chance else None  # where there are none, senseless settings are told first
     answer, shown = analysis.tuning_curve(lab.catalogue.network(model), unit, settings, digits)
     result = {
         "model": model.reference,
