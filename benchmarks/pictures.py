@@ -1,6 +1,7 @@
 """Answers with their pictures, over HTTP, against the notebook's loops and the same pictures by matplotlib."""
 
 import httpx
+import torch
 
 from benchmarks import notebook, notebook_figures
 from benchmarks.table import Ratio
@@ -16,7 +17,7 @@ def pictures(client: httpx.Client, network: DigitNet, digits: Digits) -> list[Ra
     """What six layers do, and what is inside a memory; `network` is the service's default."""
     peer, memory = notebook.NotebookNet(), notebook.NotebookLSTM(1)
     peer.load_state_dict(network.state_dict())
-    image = (digits.image("test", DIGIT) - 0.1307) / 0.3081
+    image = (torch.from_numpy(digits.image("test", DIGIT)) - 0.1307) / 0.3081
     seen = {"image": {"sample": {"split": "test", "index": DIGIT}}}
 
     def drawn(path: str, body: object) -> None:

@@ -90,7 +90,7 @@ def by_notebook(datasets: Path, digits: Digits, seed: int, *, is_short: bool) ->
     tuning_steps = TUNING_STEPS // 10 if is_short else TUNING_STEPS
     memory_steps = 500 if is_short else MEMORY_STEPS
     net = watch.time(lambda: notebook.train_cnn(datasets, CNN_STEPS, target=0.95, seed=seed))
-    image = (digits.image("test", DIGIT) - 0.1307) / 0.3081
+    image = (torch.from_numpy(digits.image("test", DIGIT)) - 0.1307) / 0.3081
     watch.time(lambda: notebook_figures.activities(net, image))
     for layer in TUNED_LAYERS:
         starts = torch.rand(STARTS, 1, 28, 28)

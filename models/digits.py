@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.errors import DatasetUnavailable, UnknownDigit
+from models.mnist_form import tones
 
 Split = Literal["train", "test"]
 SIZES: dict[str, int] = {"train": 60_000, "test": 10_000}
@@ -73,13 +74,13 @@ class Digits:
         images, labels = self.split("train")
         return images[TRAINING_SIZE:], labels[TRAINING_SIZE:]
 
-    def image(self, split: str, index: int) -> Tensor:
+    def image(self, split: str, index: int) -> NDArray[np.float32]:
         """One digit (row, column), 0 to 1.
 
         Raises:
             UnknownDigit: The split or the index does not exist.
         """
-        return self.split(split)[0][self._within(split, index)].float() / 255
+        return tones(self.split(split)[0].numpy()[self._within(split, index)])
 
     def label(self, split: str, index: int) -> int:
         """What that digit is, 0 to 9.
@@ -87,7 +88,7 @@ class Digits:
         Raises:
             UnknownDigit: The split or the index does not exist.
         """
-        return int(self.split(split)[1][self._within(split, index)])
+        return int(self.split(split)[1].numpy()[self._within(split, index)])
 
     def sample(self, count: int, seed: int) -> "DigitSample":
         """`count` different test digits at random, at most 10,000, in the order of the split."""

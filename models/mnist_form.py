@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from models.errors import InvalidPicture, InvalidStimulus, PictureTooLarge
 
 Preprocess = Literal["mnist", "none"]
+Greys = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
 BYTES_AT_MOST = 8 * 2**20
@@ -24,13 +25,14 @@ _WORKING_SIDE = 256
 _NOISE_REACH = 3.0
 _FAINTEST = 0.04
 _POINTER = "/image/data"
+_TONES = np.arange(256, dtype=np.float32) / np.float32(255)
 _one_at_a_time = Lock()  # of large pictures, whose pixels take tens of megabytes
 
 warnings.filterwarnings("ignore", module="PIL")  # what it thinks of strange pictures is of use to nobody here
 
 
-def read_picture(data: bytes) -> Image.Image:
-    """The picture in a PNG or JPEG file: 8-bit grey, upright as the camera was held, transparency laid on white.
+def read_picture(data: bytes) -> Greys:
+    """The picture in a PNG or JPEG file, (row, column), upright as the camera was held, transparency laid on white.
 
     Raises:
         PictureTooLarge: More than 8 MiB, or more than 4096 pixels a side.
@@ -38,6 +40,10 @@ def read_picture(data: bytes) -> Image.Image:
     """
     if len(data) > BYTES_AT_MOST:
         raise PictureTooLarge(f"The picture has {len(data)} bytes; send at most {BYTES_AT_MOST}.", _POINTER)
+    from models.kernels import grey_png  # brings numba, 0.3 s and 100 MB
+
+    if (greys := grey_png.read(data)) is not None:
+        return greys
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:
             _refuse_large(picture)
@@ -46,7 +52,7 @@ def read_picture(data: bytes) -> Image.Image:
                 picture.load()
                 if picture.info:  # which is where a camera says how it was held
                     ImageOps.exif_transpose(picture, in_place=True)
-                return _grey(picture)
+                return _levels(_grey(picture))
     except (PictureTooLarge, InvalidPicture):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # the latter where warnings raise
@@ -55,16 +61,21 @@ def read_picture(data: bytes) -> Image.Image:
         raise InvalidPicture("The bytes are no intact picture; send a PNG or JPEG file.", _POINTER) from error
 
 
-def mnist_form(picture: Image.Image, preprocess: Preprocess = "mnist") -> Plane:
-    """The stimulus, float32 (row, column), 0 to 1, that a grey picture of a digit makes.
+def mnist_form(greys: Greys, preprocess: Preprocess = "mnist") -> Plane:
+    """The stimulus, float32 (row, column), 0 to 1, that a picture (row, column) of a digit makes.
 
     "mnist" finds the paper, takes it and its shading away, and fits and centres the ink as MNIST's makers did; a
     picture without ink gives zeros. "none" only rescales.
     """
     if preprocess == "none":
-        fits = picture.size == (_SIDE, _SIDE)
-        return _plane(picture if fits else picture.resize((_SIDE, _SIDE), Image.Resampling.BICUBIC))
-    return _centred(_fitted(_without_specks(_ink(_plane(_reduced(picture))))))
+        fits = greys.shape == (_SIDE, _SIDE)
+        return tones(greys if fits else _resized(greys, _SIDE, _SIDE, Image.Resampling.BICUBIC))
+    return _centred(_fitted(_without_specks(_ink(tones(_reduced(greys))))))
+
+
+def tones(greys: Greys) -> Plane:
+    """Greys as float32, 0 to 1; looked up, which takes 4 µs of an answer where dividing takes 15."""
+    return _TONES.take(greys)
 
 
 def stimulus(pixels: Any) -> Plane:
@@ -102,20 +113,23 @@ def _grey(picture: Image.Image) -> Image.Image:
         white = Image.new("L", transparent.size, "white")
         white.paste(transparent.convert("L"), mask=transparent.getchannel("A"))
         return white
-    return picture.convert("L")
+    return picture if picture.mode == "L" else picture.convert("L")
 
 
-def _plane(picture: Image.Image) -> Plane:
-    levels = np.frombuffer(picture.tobytes(), np.uint8).reshape(picture.height, picture.width)
-    return np.divide(levels, np.float32(255), dtype=np.float32)
+def _levels(picture: Image.Image) -> Greys:
+    return np.frombuffer(picture.tobytes(), np.uint8).reshape(picture.height, picture.width)
 
 
-def _reduced(picture: Image.Image) -> Image.Image:
-    scale = _WORKING_SIDE / max(picture.size)
+def _resized(greys: Greys, rows: int, columns: int, resampling: Image.Resampling) -> Greys:
+    return _levels(Image.fromarray(greys).resize((columns, rows), resampling))
+
+
+def _reduced(greys: Greys) -> Greys:
+    scale = _WORKING_SIDE / max(greys.shape)
     if scale >= 1:
-        return picture
-    width, height = (max(1, round(side * scale)) for side in picture.size)
-    return picture.resize((width, height), Image.Resampling.BOX)
+        return greys
+    rows, columns = (max(1, round(side * scale)) for side in greys.shape)
+    return _resized(greys, rows, columns, Image.Resampling.BOX)
 
 
 def _ink(grey: Plane) -> Plane:

@@ -5,11 +5,10 @@ A field inside another one is named by its path with dots, an item of a list by 
 the first digits of the sha256 of its weights, which holds the address to these weights.
 """
 
-import re
+import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from pydantic import ValidationError
 
@@ -22,7 +21,8 @@ Pins = dict[str, str]
 
 _DEEPEST = 4  # image.sample.index has three parts
 _NAMING_MODELS = ("model", "models")
-_NOT_AS_IT_IS = re.compile(r"[^A-Za-z0-9_.~@,:-]+")  # a query may have @, comma and colon, and people read them better
+_AS_THEY_ARE = f"{string.ascii_letters}{string.digits}_.~-@,:".encode()
+"""A query may have @, comma and colon, and people read them better."""
 
 
 def read(schema: type[T], parameters: Iterable[tuple[str, str]]) -> tuple[T, Pins]:
@@ -52,7 +52,8 @@ def write(request: Schema, pins: Mapping[str, str]) -> str:
     for name in _NAMING_MODELS:
         if name in given:
             given[name] = _pinned(given[name], pins)
-    return query(pair for name, value in given.items() for pair in _pairs(name, value))
+    said = [pair for name, value in given.items() for pair in _pairs(name, value)]
+    return "&".join([f"{field}={_quoted(value)}" for field, value in said])
 
 
 def query(parameters: Iterable[tuple[str, str]]) -> str:
@@ -61,13 +62,16 @@ def query(parameters: Iterable[tuple[str, str]]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Quotes what needs it, which in a picture is a character here and there."""
-    return _NOT_AS_IT_IS.sub(lambda found: _quote(found[0]), text)
+    """As `urllib.parse.quote` does it, which looks at each character of a picture on its own and takes 14 µs for 2."""
+    quoted = text.encode()
+    for byte in sorted(set(quoted.translate(None, delete=_AS_THEY_ARE)), key=_is_not_percent):
+        quoted = quoted.replace(bytes((byte,)), b"%%%02X" % byte)
+    return quoted.decode()
 
 
-@lru_cache(maxsize=1024)
-def _quote(text: str) -> str:
-    return quote(text, safe="")
+def _is_not_percent(byte: int) -> bool:
+    """Sorts the percent sign before all that is written with one."""
+    return byte != ord("%")
 
 
 def _place(nested: dict[str, Any], name: str, value: str) -> None:

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import database
 from service.errors import InvalidKey, KeyNeeded
-from service.keys import PREFIX, Keyring
+from service.keys import PREFIX, Keyring, owner
 from service.principals import ANYBODY, Principal
 from service.settings import InvalidSettings, Settings
 from service.tokens import ADDRESS_SECONDS, PortalTokens
@@ -30,11 +30,12 @@ class Admission:
             InvalidKey: They are nobody's.
             PortalUnavailable: The portal's keys are needed and cannot be had.
         """
-        if self._portal is None and await self._keyring.is_empty():
+        known = await self._keyring.known()
+        if self._portal is None and not known:
             return ANYBODY
         if credentials is not None:
             if credentials.startswith(PREFIX):
-                return await self._keyring.principal(credentials)
+                return owner(credentials, known)
             return await self._of_portal(credentials)
         if address_token is not None:
             if address_token.startswith(PREFIX):

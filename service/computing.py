@@ -48,7 +48,9 @@ class Computing:
 def _make_ready() -> None:
     """Has all that short analyses use at hand, and tells the garbage collector that it will stay.
 
-    Else it looks through these 400,000 objects again and again: a hundredth of predictions took 130 ms.
+    Else it looks through these 400,000 objects again and again: a hundredth of predictions took 130 ms. Of what is new
+    it looks at 10,000 at once instead of at 700, most of which answers on their way still need: 20 µs a prediction.
     """
     kernels.warm_recordings()
     gc.freeze()
+    gc.set_threshold(10_000)

@@ -113,24 +113,22 @@ class Keyring:
     def __init__(self, engine: sa.Engine) -> None:
         self._keys = Fresh(lambda: read(engine), FRESH_SECONDS)
 
-    async def is_empty(self) -> bool:
-        """Whether no key was ever made; one that was revoked or has expired counts."""
-        return not await self._known()
-
-    async def principal(self, key: str) -> Principal:
-        """Whose key this is.
-
-        Raises:
-            InvalidKey: Nobody's, or not any longer.
-        """
-        key_id, _, secret = key.removeprefix(PREFIX).partition("_")
-        known = (await self._known()).get(key_id)
-        if known is None or not known.fits(secret) or known.state != "good":
-            raise InvalidKey("The key is not known here, was revoked or has expired; ask whoever gave it to you.")
-        return known.principal
-
-    async def _known(self) -> Mapping[str, Key]:
+    async def known(self) -> Mapping[str, Key]:
+        """All keys that were ever made, by their ids, revoked and expired ones among them."""
         return self._keys.now() if self._keys.is_at_hand else await run_in_threadpool(self._keys.now)
+
+
+def owner(key: str, known: Mapping[str, Key]) -> Principal:
+    """Whose key this is.
+
+    Raises:
+        InvalidKey: Nobody's, or not any longer.
+    """
+    key_id, _, secret = key.removeprefix(PREFIX).partition("_")
+    found = known.get(key_id)
+    if found is None or not found.fits(secret) or found.state != "good":
+        raise InvalidKey("The key is not known here, was revoked or has expired; ask whoever gave it to you.")
+    return found.principal
 
 
 def _day(microseconds: int) -> str:

@@ -31,8 +31,9 @@ def configure(level: str, log_format: LogFormat) -> None:
     handler.setFormatter(formatter(log_format))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.captureWarnings(True)
-    # Asked for with each line otherwise, and told by none.
+    # Asked for with each line otherwise, and told by none (Python's logging HOWTO, "Optimization").
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # pyright: ignore[reportAttributeAccessIssue]
     sys.excepthook = _log_last_words
     for chatty in ("alembic", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

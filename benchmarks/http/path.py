@@ -176,6 +176,7 @@ def _size(server: Server, request: Request) -> int:
 
 def _png(datasets: Path) -> bytes:
     """A digit of MNIST as a PNG, as clients would send it."""
-    pixels, file = Digits.open(datasets, None).image("test", 0), io.BytesIO()
-    Image.fromarray((255 * pixels).byte().numpy()).save(file, "PNG", optimize=True)
+    images, _ = Digits.open(datasets, None).split("test")
+    file = io.BytesIO()
+    Image.fromarray(images[0].numpy()).save(file, "PNG", optimize=True)
     return file.getvalue()

@@ -55,21 +55,26 @@ def describe_layer(name: str, drive: NDArray[np.float32], *, with_drive: bool = 
     Raises:
         UnknownLayer: The network has no such layer.
     """
+    from models.kernels.layer_summary import summary
+
     described = layer(name)
-    before = drive.astype(np.float64)
-    activity = before if name == "y" else np.maximum(before, 0)
+    found = summary(drive, name != "y", _TOP_UNITS)
+    most_active = found.top.tolist()
     description: dict[str, Any] = {
         "name": name,
         "kind": described.kind,
         "shape": list(described.shape),
-        "values": activity,
-        "minimum": float(activity.min()),
-        "maximum": float(activity.max()),
-        "mean": float(activity.mean()),
-        "active_fraction": np.count_nonzero(activity > 0) / activity.size,
-        "top_units": _top_units(activity.ravel()),
+        "values": found.activity,
+        "minimum": found.minimum,
+        "maximum": found.maximum,
+        "mean": found.mean,
+        "active_fraction": found.active / described.size,
+        "top_units": [
+            {"unit": unit, "value": value}
+            for unit, value in zip(most_active, found.activity.take(found.top).tolist(), strict=True)
+        ],
     }
-    return description | {"drive": before} if with_drive else description
+    return description | {"drive": drive.astype(np.float64)} if with_drive else description
 
 
 @torch.inference_mode()
@@ -104,13 +109,6 @@ def confusion(network: DigitNet, images: Tensor, labels: Tensor) -> Tensor:
     for batch, truth in _batches(network, images, labels):
         counts += torch.bincount(10 * truth + logits(batch).argmax(dim=1), minlength=100).cpu()
     return counts.view(10, 10)
-
-
-def _top_units(activity: NDArray[np.float64]) -> list[dict[str, Any]]:
-    order = (-activity).argsort(kind="stable")[:_TOP_UNITS]
-    return [
-        {"unit": unit, "value": value} for unit, value in zip(order.tolist(), activity[order].tolist(), strict=True)
-    ]
 
 
 def _batches(network: DigitNet, images: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

@@ -14,7 +14,9 @@ def warm() -> None:
 
 def warm_recordings() -> None:
     """Those of them that short analyses use."""
-    from models.kernels import digit_net, memory_recording
+    from models.kernels import digit_net, grey_png, layer_summary, memory_recording
 
+    grey_png.warm()
     digit_net.warm()
+    layer_summary.warm()
     memory_recording.warm()

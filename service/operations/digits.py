@@ -20,7 +20,7 @@ def page(lab: Lab, split: str, label: int | None, limit: int, first: int) -> Ans
     if not shown:
         return Answered(result, lambda: [])
     captions = [f"{row['index']}: {row['label']}" for row in rows]
-    pixels = [digits.image(split, index).numpy() for index in shown]
+    pixels = [digits.image(split, index) for index in shown]
     return Answered(result, lambda: [input_sheet(pixels, captions, name="digits", title=f"MNIST, {split} digits")])
 
 
@@ -37,4 +37,4 @@ def one(lab: Lab, split: str, index: int) -> Answered:
         error.pointer = "/index"
         raise
     result = {"split": split, "index": index, "label": label, "pixels": pixels.tolist()}
-    return Answered(result, lambda: [input_image(pixels.numpy(), f"{split} digit {index}, a {label}")])
+    return Answered(result, lambda: [input_image(pixels, f"{split} digit {index}, a {label}")])

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from models.errors import InvalidPicture, LabError, PictureTooLarge
 from models.mnist_form import mnist_form, read_picture, stimulus
@@ -63,8 +62,8 @@ class _Allowance:
     def __init__(self) -> None:
         self._pixels = PIXELS_TOGETHER
 
-    def spend_on(self, picture: Image.Image) -> None:
-        self._pixels -= picture.width * picture.height
+    def spend_on(self, greys: NDArray[np.uint8]) -> None:
+        self._pixels -= greys.size
         if self._pixels < 0:
             raise PictureTooLarge(
                 f"The pictures have more than {PIXELS_TOGETHER} pixels together; send smaller ones, or fewer at once.",
@@ -77,13 +76,13 @@ def _stimulus(image: ImageInput, lab: Lab, allowance: _Allowance) -> Stimulus:
         case SampleImage(sample=sample):
             digits = lab.digits()
             pixels, label = digits.image(sample.split, sample.index), digits.label(sample.split, sample.index)
-            return Stimulus(pixels.numpy(), label, f"{sample.split} digit {sample.index}, a {label}")
+            return Stimulus(pixels, label, f"{sample.split} digit {sample.index}, a {label}")
         case PixelsImage(pixels=pixels):
             return Stimulus(stimulus(pixels), None, "pixels as given")
         case PictureImage(data=data, preprocess=preprocess):
-            picture = read_picture(_decoded(data))
-            allowance.spend_on(picture)
-            return Stimulus(mnist_form(picture, preprocess), None, "the picture in MNIST form")
+            greys = read_picture(_decoded(data))
+            allowance.spend_on(greys)
+            return Stimulus(mnist_form(greys, preprocess), None, "the picture in MNIST form")
     raise TypeError(f"no stimulus can be made of a {type(image).__name__}")
 
 

@@ -1,9 +1,12 @@
 """Requests said as addresses, and read from them."""
 
+import base64
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service import addresses
 from service.errors import InvalidRequest
@@ -126,3 +129,8 @@ def test_what_cannot_be_meant_is_refused_by_its_place(schema: type[Schema], quer
 
 def test_each_analysis_has_an_address_of_its_own() -> None:
     assert len({analysis.path for analysis in ANALYSES}) == len(ANALYSES) == 13
+
+
+@given(name=st.text(), value=st.text() | st.binary().map(lambda picture: base64.b64encode(picture).decode()))
+def test_a_query_is_quoted_as_python_s_library_does_it(name: str, value: str) -> None:
+    assert addresses.query([(name, value)]) == "=".join(quote(each, safe="@,:") for each in (name, value))
