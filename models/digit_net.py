@@ -1,6 +1,6 @@
 """The lab's convolutional network for handwritten digits (notebook, section 1), and what can be recorded from it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
@@ -56,6 +56,10 @@ def layer(name: str) -> Layer:
     if name not in LAYERS:
         raise UnknownLayer(f"This network has no such layer; choose one of {', '.join(LAYERS)}.", pointer="/layer")
     return LAYERS[name]
+
+
+Drives = Mapping[str, NDArray[np.float32]]
+"""Each layer's drive (image, *layer shape), before the ReLU."""
 
 
 class Response(NamedTuple):
@@ -158,8 +162,8 @@ class DigitNet(nn.Module):
         drives = self.drives_one_by_one(images.detach().numpy())
         return {name: _answered(name, torch.from_numpy(drives[name])) for name in wanted}
 
-    def drives_one_by_one(self, images: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Every layer's drive (image, *layer shape) of images (image, row, column), each shown alone; on a CPU."""
+    def drives_one_by_one(self, images: NDArray[np.float32]) -> Drives:
+        """The drives of images (image, row, column), each shown alone; on a CPU."""
         from models.kernels.digit_net import drives
 
         return drives(self._weights(), images)._asdict()

@@ -5,7 +5,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,8 +16,7 @@ _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _JOB = re.compile(r"/jobs/([0-9a-f-]{36})")
 
 
-@dataclass(frozen=True)
-class EndedRequest:
+class EndedRequest(NamedTuple):
     """What may be told of a request.
 
     Attributes:

@@ -4,8 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from models.digit_net import DigitNet, Drives
 from service.catalogue import Model
 from service.lab import Lab
 from service.operations.answered import Answered
@@ -24,6 +27,25 @@ class Settled(Generic[Asked]):
 
 
 @dataclass(frozen=True)
+class Look:
+    """What a digit network has to be shown for an answer, and the answer that its drives make.
+
+    Attributes:
+        network: Which is shown them.
+        images: (image, row, column), 0 to 1.
+        answered: The answer, of each layer's drive (image, *layer shape).
+    """
+
+    network: DigitNet
+    images: NDArray[np.float32]
+    answered: Callable[[Drives], Answered]
+
+    def alone(self) -> Answered:
+        """The answer, with nobody else's images in the same pass."""
+        return self.answered(self.network.drives_one_by_one(self.images))
+
+
+@dataclass(frozen=True)
 class Analysis(Generic[Asked]):
     """One analysis; what takes longer is a `Kind` of job.
 
@@ -33,8 +55,9 @@ class Analysis(Generic[Asked]):
         answer: What the result is like, with its pictures.
         family: Whose models answer; None where no model does.
         run: The answer to a request.
-        is_brief: Whether the numbers of this answer take a millisecond or so, and nothing has to be waited for: then
-            it would take longer to hand the request to a thread.
+        look: The same in two parts, where one pass of the digit network is between them.
+        is_brief: Whether the numbers of this answer take one look and a millisecond or so, and nothing has to be waited
+            for: then it would take longer to hand the request to a thread.
     """
 
     path: str
@@ -42,6 +65,7 @@ class Analysis(Generic[Asked]):
     answer: type[BaseModel]
     family: str | None
     run: Callable[[Asked, Lab], Answered]
+    look: Callable[[Asked, Lab], Look] | None = None
     is_brief: Callable[[Asked, Lab], bool] = lambda _request, _lab: False
 
     def settle(self, request: Asked, lab: Lab) -> Settled[Asked]:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.analysis import activity
-from models.digit_net import LAYERS, DigitNet
+from models.digit_net import LAYERS, DigitNet, Drives
 from service.lab import Lab
-from service.operations.analysis import Analysis
+from service.operations.analysis import Analysis, Look
 from service.operations.answered import Answered
 from service.operations.images import Stimulus, are_brief, batch, stimuli
 from service.rendering import cnn as figures
@@ -18,43 +18,49 @@ from service.schemas.cnn import ActivationsAnswer, ActivationsRequest, PredictAn
 from service.schemas.common import ImageInput
 
 
-def predict(request: PredictRequest, lab: Lab) -> Answered:
+def predict(request: PredictRequest, lab: Lab) -> Look:
     """Which digit the network takes each image for."""
     model = lab.catalogue.resolve(DigitNet.FAMILY, request.model)
     seen = stimuli(request.all_images, lab)
-    found = _predictions(lab.catalogue.network(model).drives_one_by_one(batch(seen))["y"], seen)
-    return Answered(
-        {"model": model.reference, "predictions": found},
-        lambda: [
-            input_sheet([each.pixels for each in seen], [each.caption for each in seen]),
-            figures.probabilities(
-                [each["probabilities"] for each in found],
-                [each["label"] for each in found],
-                [each["true_label"] for each in found],
-            ),
-        ],
-    )
+
+    def answered(drives: Drives) -> Answered:
+        found = _predictions(drives["y"], seen)
+        return Answered(
+            {"model": model.reference, "predictions": found},
+            lambda: [
+                input_sheet([each.pixels for each in seen], [each.caption for each in seen]),
+                figures.probabilities(
+                    [each["probabilities"] for each in found],
+                    [each["label"] for each in found],
+                    [each["true_label"] for each in found],
+                ),
+            ],
+        )
+
+    return Look(lab.catalogue.network(model), batch(seen), answered)
 
 
-def activations(request: ActivationsRequest, lab: Lab) -> Answered:
+def activations(request: ActivationsRequest, lab: Lab) -> Look:
     """The activity of every layer asked for, and what the image is taken for."""
     model = lab.catalogue.resolve(DigitNet.FAMILY, request.model)
-    network = lab.catalogue.network(model)
     (seen,) = stimuli([request.image], lab)
     names = [name for name in LAYERS if name in (request.layers or LAYERS)]
-    drives = network.drives_one_by_one(batch([seen]))
-    layers = [activity.describe_layer(name, drives[name][0], with_drive=request.drive) for name in names]
-    (prediction,) = _predictions(drives["y"], [seen])
-    return Answered(
-        {"model": model.reference, "prediction": prediction, "input": seen.pixels, "layers": layers},
-        lambda: [
-            input_image(seen.pixels, seen.caption),
-            *(
-                figures.layer_activity(layer["name"], layer["kind"], layer["values"], _title(layer), _unit(layer))
-                for layer in layers
-            ),
-        ],
-    )
+
+    def answered(drives: Drives) -> Answered:
+        layers = [activity.describe_layer(name, drives[name][0], with_drive=request.drive) for name in names]
+        (prediction,) = _predictions(drives["y"], [seen])
+        return Answered(
+            {"model": model.reference, "prediction": prediction, "input": seen.pixels, "layers": layers},
+            lambda: [
+                input_image(seen.pixels, seen.caption),
+                *(
+                    figures.layer_activity(layer["name"], layer["kind"], layer["values"], _title(layer), _unit(layer))
+                    for layer in layers
+                ),
+            ],
+        )
+
+    return Look(lab.catalogue.network(model), batch([seen]), answered)
 
 
 def _predictions(logits: NDArray[np.float32], seen: list[Stimulus]) -> list[dict[str, Any]]:
@@ -84,7 +90,8 @@ PREDICT = Analysis(
     PredictRequest,
     PredictAnswer,
     DigitNet.FAMILY,
-    predict,
+    lambda request, lab: predict(request, lab).alone(),
+    look=predict,
     is_brief=lambda request, lab: _is_brief(request.all_images, request.model, lab),
 )
 ACTIVATIONS = Analysis(
@@ -92,6 +99,7 @@ ACTIVATIONS = Analysis(
     ActivationsRequest,
     ActivationsAnswer,
     DigitNet.FAMILY,
-    activations,
+    lambda request, lab: activations(request, lab).alone(),
+    look=activations,
     is_brief=lambda request, lab: _is_brief([request.image], request.model, lab),
 )

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.routing import APIRoute
+from starlette.routing import request_response
 
 from service.admission import Admission
 from service.answers import ACCESS_TOKEN, PNG, SAFETENSORS
@@ -14,6 +15,8 @@ from service.jobs.engine import Jobs
 from service.lab import Lab
 from service.openapi import operation_id
 from service.principals import ANYBODY, Principal
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 async def _known(request: Request) -> Principal:
@@ -116,20 +119,26 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 class _Guarded(APIRoute):
     """A route that lets in who may come in, before anything is done for them.
 
-    What wants nothing but the request is handed it; FastAPI would look what else there is, for a tenth of an answer.
+    What wants nothing but the request is handed it as Starlette does it; FastAPI would look what else there is, and
+    make ready to close it, for a tenth of an answer.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        if [*inspect.signature(endpoint).parameters] == ["request"] and inspect.iscoroutinefunction(endpoint):
+            self.app = request_response(_guarded(endpoint))
+
+    def get_route_handler(self) -> Handler:
         """What answers a request."""
-        wanted = [*inspect.signature(self.endpoint).parameters]
-        is_plain = wanted == ["request"] and inspect.iscoroutinefunction(self.endpoint)
-        handle = self.endpoint if is_plain else super().get_route_handler()
+        return _guarded(super().get_route_handler())
 
-        async def admit_and_handle(request: Request) -> Response:
-            await _admit(request)
-            return await handle(request)
 
-        return admit_and_handle
+def _guarded(handle: Handler) -> Handler:
+    async def admit_and_handle(request: Request) -> Response:
+        await _admit(request)
+        return await handle(request)
+
+    return admit_and_handle
 
 
 def guarded_router(tag: str, prefix: str = "") -> APIRouter:

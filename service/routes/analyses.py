@@ -26,6 +26,7 @@ from service.operations import (
     tuning_curve,
 )
 from service.operations.analysis import Analysis, Asked, Settled
+from service.operations.answered import Answered
 from service.routes.access import guarded_router, lab_of, pictured
 
 ANALYSES: Sequence[Analysis[Any]] = (
@@ -77,9 +78,11 @@ class _Answering:
 
     async def of(self, analysis: Analysis[Asked], request: Asked) -> Response:
         """The answer to a request that came as a body; the header Link has its address where it is short enough."""
-        if self._computing.is_quick and not self._reply.has_pictures and analysis.is_brief(request, self._lab):
-            return self._answer(analysis, request)
-        return await self._computing.run(self._answer, analysis, request)
+        if analysis.look is None or self._reply.has_pictures or not self._is_brief(analysis, request):
+            return await self._computing.run(self._answer, analysis, request)
+        settled = analysis.settle(request, self._lab)
+        look = analysis.look(settled.request, self._lab)
+        return self._told(look.answered(await self._computing.drives(look.network, look.images)), analysis, settled)
 
     async def by_address(self, analysis: Analysis[Any]) -> Response:
         """The answer to a request that came as an address; one that lacks its seed leads to one that has it.
@@ -89,9 +92,15 @@ class _Answering:
         """
         return await self._computing.run(self._answer_by_address, analysis)
 
+    def _is_brief(self, analysis: Analysis[Asked], request: Asked) -> bool:
+        return self._computing.is_quick and analysis.is_brief(request, self._lab)
+
     def _answer(self, analysis: Analysis[Asked], request: Asked) -> Response:
         settled = analysis.settle(request, self._lab)
-        response = self._reply.answer(analysis.run(settled.request, self._lab))
+        return self._told(analysis.run(settled.request, self._lab), analysis, settled)
+
+    def _told(self, found: Answered, analysis: Analysis[Any], settled: Settled[Any]) -> Response:
+        response = self._reply.answer(found)
         response.headers.update(self._link(analysis, settled))
         return response
 
