@@ -104,7 +104,7 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
     from service.app import create_app
     from service.protocol import Protocol
 
-    memory.share_among_threads()
+    memory.share_and_keep()
     memory.give_back_now_and_then()
     _follow_parent(options)
     _prepared(settings).dispose()  # what uvicorn starts could not say why it cannot start
