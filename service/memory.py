@@ -1,8 +1,8 @@
 """Memory as glibc's malloc keeps it for the threads of a process; elsewhere nothing is done.
 
 In a class of a hundred what an API holds stays the same, 130 MB; what it has freed, and glibc keeps in many small
-pieces, grew from 12 to 119 MB within minutes. What glibc gives back at once it has to take anew for the next picture, page
-by page: that took 8 of 23 ms for six of them.
+pieces, grew from 12 to 119 MB within minutes. What glibc gives back at once it has to take anew for the next picture,
+page by page: that took 8 of 23 ms for six of them.
 """
 
 import ctypes

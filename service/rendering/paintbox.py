@@ -57,7 +57,7 @@ class PaintBox:
     ) -> NDArray[np.uint8]:
         """What dots become under ink of this colour, as thick as `levels` say and let through by `opacity`."""
         table = self._table(colour, opacity)
-        pairs = np.multiply(dots, LEVELS, dtype=np.intp)
+        pairs = np.multiply(dots, LEVELS, dtype=np.uint16)
         pairs += levels
         covered = table.take(pairs)
         if covered.max(initial=0) == _UNKNOWN:
@@ -79,7 +79,7 @@ class PaintBox:
                 table[:, -1] = self.number(colour)
         return table
 
-    def _mix(self, table: NDArray[np.uint8], pairs: NDArray[np.intp], colour: Colour, opacity: float) -> None:
+    def _mix(self, table: NDArray[np.uint8], pairs: NDArray[np.uint16], colour: Colour, opacity: float) -> None:
         below, level = np.divmod(pairs, LEVELS)
         share = opacity * level[:, None] / (LEVELS - 1)
         mixtures = np.rint(self._colours[below] * (1 - share) + np.array(colour) * share).astype(int)
