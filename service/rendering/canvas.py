@@ -336,7 +336,7 @@ def _nearest(count: int, available: int) -> NDArray[np.intp]:
 
 def _levels(mask: Image.Image) -> NDArray[np.uint8]:
     """How thick the ink of a mask lies, in levels of the paint box."""
-    return np.asarray(mask.point(_LEVEL_OF))
+    return _LEVEL_OF.take(np.asarray(mask))
 
 
 @lru_cache(maxsize=1024)
@@ -366,7 +366,7 @@ def _mark(shape: Shape, dots: int) -> NDArray[np.uint8]:
     return _levels(mask.reduce(MARKER_ENLARGEMENT))
 
 
-_LEVEL_OF = [round(grey * (LEVELS - 1) / 255) for grey in range(256)]
+_LEVEL_OF = np.array([round(grey * (LEVELS - 1) / 255) for grey in range(256)], np.uint8)
 
 _POLYGONS: dict[str, Sequence[tuple[float, float]]] = {
     "square": [(0.06, 0.06), (0.94, 0.06), (0.94, 0.94), (0.06, 0.94)],
