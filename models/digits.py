@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.errors import DatasetUnavailable, UnknownDigit
-from models.mnist_form import tones
+from models.tones import tones
 
 Split = Literal["train", "test"]
 SIZES: dict[str, int] = {"train": 60_000, "test": 10_000}
