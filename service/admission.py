@@ -4,7 +4,6 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import database
@@ -60,16 +59,17 @@ class PrivateAnswers:
 
         async def private(message: Message) -> None:
             if message["type"] == "http.response.start" and scope.get("state", {}).get("is_private"):
-                headers = MutableHeaders(scope=message)
-                others = [each.strip() for each in headers.get("Cache-Control", "").split(",")]
-                headers["Cache-Control"] = ", ".join(["private", *filter(_may_stay, others)])
+                others = [header for header in message["headers"] if header[0] != b"cache-control"]
+                told = [value for name, value in message["headers"] if name == b"cache-control"]
+                kept = filter(_may_stay, (each.strip() for value in told for each in value.split(b",")))
+                message["headers"] = [*others, (b"cache-control", b", ".join([b"private", *kept]))]
             await send(message)
 
         await self._app(scope, receive, private)
 
 
-def _may_stay(directive: str) -> bool:
-    return bool(directive) and directive not in ("public", "private")
+def _may_stay(directive: bytes) -> bool:
+    return bool(directive) and directive not in (b"public", b"private")
 
 
 def refuse_strangers(settings: Settings) -> None:
