@@ -21,7 +21,7 @@ def share_and_keep() -> None:
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(_HEAPS, 2)
         mallopt(_MAPPED_FROM, 4 * 2**20)
-        mallopt(_TRIMMED_FROM, 32 * 2**20)
+        mallopt(_TRIMMED_FROM, 16 * 2**20)
 
 
 def give_back() -> None:
