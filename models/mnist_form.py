@@ -61,6 +61,15 @@ def read_picture(data: bytes) -> Greys:
         raise InvalidPicture("The bytes are no intact picture; send a PNG or JPEG file.", _POINTER) from error
 
 
+def declared_pixels(data: bytes) -> int:
+    """How many pixels a PNG or JPEG file says it has, none decoded; 0 where `read_picture` will refuse it anyway."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:
+            return picture.width * picture.height
+    except Exception:  # as there
+        return 0
+
+
 def mnist_form(greys: Greys, preprocess: Preprocess = "mnist") -> Plane:
     """The stimulus, float32 (row, column), 0 to 1, that a picture (row, column) of a digit makes.
 
