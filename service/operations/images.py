@@ -38,7 +38,8 @@ def stimuli(images: Sequence[ImageInput], lab: Lab) -> list[Stimulus]:
         InvalidPicture, PictureTooLarge: A picture that cannot be read.
     """
     allowance = _Allowance()
-    _each(images, allowance.spend_on_large)  # before the first of them is decoded
+    if len(images) > 1:  # one alone is never too large for its request
+        _each(images, allowance.spend_on_large)  # before the first of them is decoded
     return _each(images, lambda image: _stimulus(image, lab, allowance))
 
 

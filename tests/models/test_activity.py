@@ -66,6 +66,13 @@ def test_a_layer_is_described_by_its_own_values(network, name):
     assert "drive" not in describe_layer(name, response.drive[0].detach().numpy())
 
 
+def test_of_equally_active_units_those_that_come_first_are_told_first():
+    drive = np.full(84, -1, np.float32)
+    drive[[5, 3, 40]] = 1, 1, 2
+    told = [(entry["unit"], entry["value"]) for entry in describe_layer("l4", drive)["top_units"]]
+    assert told == [(40, 2), (3, 1), (5, 1), *((unit, 0) for unit in (0, 1, 2, 4, 6, 7, 8))]
+
+
 def test_a_network_that_always_answers_one_digit_is_right_as_often_as_that_digit_comes():
     labels = torch.tensor([4, 4, 4, 1, 9])
     digits = (images(5) * 255).to(torch.uint8)
