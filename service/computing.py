@@ -89,6 +89,9 @@ def _make_ready() -> None:
     Else it looks through these 400,000 objects again and again: a hundredth of predictions took 130 ms. Of what is new
     it looks at 10,000 at once instead of at 700, most of which answers on their way still need: 20 µs a prediction.
     """
+    from service.rendering import stamping
+
     kernels.warm_recordings()
+    stamping.warm()
     gc.freeze()
     gc.set_threshold(10_000)

@@ -146,7 +146,11 @@ class Panel:
         opacity: float = 1.0,
     ) -> None:
         """One mark for each pair of values."""
-        for x, y in zip(self.across(xs).tolist(), self.down(ys).tolist(), strict=True):
+        across, down = self.across(xs), self.down(ys)
+        if not halo:
+            self.canvas.markers(across, down, shape, size, colour, opacity)
+            return
+        for x, y in zip(across.tolist(), down.tolist(), strict=True):
             self.canvas.marker(x, y, shape, size, colour, halo=halo, opacity=opacity)
 
     def level(

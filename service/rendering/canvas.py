@@ -184,6 +184,27 @@ class Canvas:
             self._sprite(x, y, "disc" if shape == "ring" else shape, size + 2 * halo, PAPER, 1.0)
         self._sprite(x, y, shape, size, colour, opacity)
 
+    def markers(
+        self,
+        xs: NDArray[np.float64],
+        ys: NDArray[np.float64],
+        shape: Shape,
+        size: float,
+        colour: Colour,
+        opacity: float,
+    ) -> None:
+        """The same mark on many points."""
+        from service.rendering.stamping import stamp  # brings numba, 0.3 s and 100 MB
+
+        levels = _mark(shape, round(SCALE * size))
+        shown = np.isfinite(xs) & np.isfinite(ys)
+        lefts = np.rint(SCALE * xs[shown] - levels.shape[1] / 2).astype(np.int64)
+        tops = np.rint(SCALE * ys[shown] - levels.shape[0] / 2).astype(np.int64)
+        table, place = self._paints.table(colour, opacity), 0
+        while (place := stamp(self._dots, levels, lefts, tops, table, place)) < len(lefts):
+            self._stamp(levels, int(lefts[place]), int(tops[place]), colour, opacity)
+            place += 1
+
     def picture(self, values: ArrayLike, box: Box, scale: ColourScale) -> None:
         """Values (row, column) as a picture that fills `box`, each value a sharp rectangle of its colour."""
         left, top, right, bottom = _dots(box)

@@ -12,7 +12,9 @@ from service.rendering.palette import PAPER, Colour, ColourMap
 LEVELS = 10
 """How thickly ink may lie: 0 not at all, `LEVELS` - 1 so that nothing shows through."""
 
-_UNKNOWN = 255
+UNKNOWN = 255
+"""Stands in a table for a mixture that nobody needed so far."""
+
 _MOST = 255
 _MOST_MIXTURES = 216  # what is drawn last must find room for its own colour
 _MOST_OF_MAP = 127
@@ -56,28 +58,28 @@ class PaintBox:
         self, dots: NDArray[np.uint8], levels: NDArray[np.uint8], colour: Colour, opacity: float = 1.0
     ) -> NDArray[np.uint8]:
         """What dots become under ink of this colour, as thick as `levels` say and let through by `opacity`."""
-        table = self._table(colour, opacity)
+        table = self.table(colour, opacity)
         pairs = np.multiply(dots, LEVELS, dtype=np.uint16)
         pairs += levels
         covered = table.take(pairs)
-        if covered.max(initial=0) == _UNKNOWN:
-            self._mix(table, np.unique(pairs[covered == _UNKNOWN]), colour, opacity)
+        if covered.max(initial=0) == UNKNOWN:
+            self._mix(table, np.unique(pairs[covered == UNKNOWN]), colour, opacity)
             covered = table.take(pairs)
         return covered
 
-    def palette(self) -> bytes:
-        """Red, green and blue of every number."""
-        return self._colours[: self._count].astype(np.uint8).tobytes()
-
-    def _table(self, colour: Colour, opacity: float) -> NDArray[np.uint8]:
-        """For each number times `LEVELS` plus level, what it becomes; `_UNKNOWN` until it is needed."""
+    def table(self, colour: Colour, opacity: float) -> NDArray[np.uint8]:
+        """For each (number, level) what it becomes under this ink; `UNKNOWN` until it is needed."""
         table = self._tables.get((colour, opacity))
         if table is None:
-            table = self._tables[colour, opacity] = np.full((_MOST, LEVELS), _UNKNOWN, np.uint8)
+            table = self._tables[colour, opacity] = np.full((_MOST, LEVELS), UNKNOWN, np.uint8)
             table[:, 0] = np.arange(_MOST)
             if opacity >= 1:
                 table[:, -1] = self.number(colour)
         return table
+
+    def palette(self) -> bytes:
+        """Red, green and blue of every number."""
+        return self._colours[: self._count].astype(np.uint8).tobytes()
 
     def _mix(self, table: NDArray[np.uint8], pairs: NDArray[np.uint16], colour: Colour, opacity: float) -> None:
         below, level = np.divmod(pairs, LEVELS)

@@ -2,6 +2,7 @@ import json
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +18,7 @@ from models.analysis.gates import (
     time_courses,
 )
 from models.analysis.horizon import horizon
+from models.kernels import event_average
 from models.memory_lstm import Clamp, MemoryLSTM
 from models.memory_task import memory_trials, memory_trials_with_delay, trials_from_inputs
 from tests.models.planted import planted_memory
@@ -84,6 +86,25 @@ def test_a_time_course_tells_how_many_events_each_lag_is_averaged_over_and_has_n
     (middle,) = (point for point in courses["memorize"] if point["lag_ms"] == 0)
     assert middle["input"]["mean"] == pytest.approx(at_once.mean(dim=0).tolist())
     assert middle["input"]["sd"] == pytest.approx(at_once.std(dim=0, correction=0).tolist())
+
+
+@pytest.mark.parametrize("hidden_size", [1, 3])
+def test_time_courses_are_the_plain_averages_of_what_was_recorded(hidden_size):
+    recording = MemoryLSTM.initialised(hidden_size, 0).record(INPUTS)
+    point = time_courses(recording, PERIODS)["report"][2]
+    assert point["lag_ms"] == -3
+    asked = torch.from_numpy(np.roll(PERIODS["report"], -3, axis=1))
+    for name, trace in {**recording.gates, "candidate": recording.candidate, "write": recording.write}.items():
+        steps = trace[asked].double()
+        assert point[name]["mean"] == pytest.approx(steps.mean(dim=0).tolist(), rel=1e-12)
+        assert point[name]["sd"] == pytest.approx(steps.std(dim=0, correction=0).tolist(), rel=1e-9, abs=1e-12)
+
+
+def test_the_averages_that_are_warm_serve_every_recording():
+    event_average.warm()
+    for inputs, periods in ((INPUTS, PERIODS), (INPUTS[:1], {name: mask[:1] for name, mask in PERIODS.items()})):
+        time_courses(MemoryLSTM.initialised(2, 0).record(inputs), periods)
+    assert len(event_average._average.signatures) == 1
 
 
 def test_the_cell_takes_up_what_the_candidate_makes_of_the_stimulus():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service import rendering
-from service.rendering import axes, canvas, lettering, palette
+from service.rendering import axes, canvas, lettering, palette, stamping
 from service.rendering.layers import Mosaic
 from service.rendering.rendering import Rendering
 
@@ -446,6 +446,27 @@ def test_the_palette_keeps_paper_white_and_inks_true() -> None:
     assert image[0, 0].tolist() == list(palette.PAPER)
     assert image[40, 40].tolist() == list(palette.BLUE)
     assert np.abs(image[40, 130].astype(int) - palette.DIVERGING.table[-1]).max() <= 3
+
+
+def test_many_marks_lie_as_if_each_had_been_laid_alone():
+    generator = np.random.default_rng(0)
+    xs, ys = generator.uniform(-4, 104, 3000), generator.uniform(-4, 54, 3000)
+    xs[7], ys[9] = math.nan, math.inf
+    together, alone = canvas.Canvas(100, 50), canvas.Canvas(100, 50)
+    for sheet in (together, alone):
+        sheet.rectangle(canvas.Box(10, 10, 30, 20), fill=palette.VERMILLION)
+    together.markers(xs, ys, "disc", 4.5, palette.BLUE, opacity=0.3)
+    for x, y in zip(xs.tolist(), ys.tolist(), strict=True):
+        alone.marker(x, y, "disc", 4.5, palette.BLUE, opacity=0.3)
+    assert together.finished().tobytes() == alone.finished().tobytes()
+    assert together.finished().getpalette() == alone.finished().getpalette()
+
+
+def test_the_stamp_that_is_warm_serves_every_sheet():
+    stamping.warm()
+    canvas.Canvas(9, 9).markers(np.arange(5.0), np.arange(5.0), "ring", 3, palette.BLUE, opacity=1)
+    canvas.Canvas(300, 70).markers(np.arange(9.0), np.zeros(9), "disc", 8, palette.BLUE, opacity=0.5)
+    assert len(stamping.stamp.signatures) == 1
 
 
 def response_mosaics(shape: tuple[int, ...]) -> list[Mosaic]:
