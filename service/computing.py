@@ -10,9 +10,8 @@ import anyio
 import numpy as np
 from numpy.typing import NDArray
 
-from models import kernels
 from models.digit_net import DigitNet, Drives
-from service.warming import warm_in_background
+from service.warming import warm_answers, warm_in_background
 
 Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
@@ -89,9 +88,6 @@ def _make_ready() -> None:
     Else it looks through these 400,000 objects again and again: a hundredth of predictions took 130 ms. Of what is new
     it looks at 10,000 at once instead of at 700, most of which answers on their way still need: 20 µs a prediction.
     """
-    from service.rendering import stamping
-
-    kernels.warm_recordings()
-    stamping.warm()
+    warm_answers()
     gc.freeze()
     gc.set_threshold(10_000)

@@ -4,7 +4,17 @@ import logging
 import threading
 from collections.abc import Callable
 
+from models import kernels
+
 log = logging.getLogger(__name__)
+
+
+def warm_answers() -> None:
+    """Makes ready what the answers that are given at once are computed and drawn with."""
+    from service.rendering import stamping  # brings numba, 0.3 s and 100 MB
+
+    kernels.warm_recordings()
+    stamping.warm()
 
 
 def warm_in_background(warm: Callable[[], None]) -> threading.Thread:

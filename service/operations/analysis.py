@@ -55,7 +55,7 @@ class Analysis(Generic[Asked]):
         answer: What the result is like, with its pictures.
         family: Whose models answer; None where no model does.
         run: The answer to a request.
-        look: The same in two parts, where one pass of the digit network is between them.
+        look: The same in two parts, where one pass of the digit network is between them (`of_one_look`).
         is_brief: Whether the numbers of this answer take one look and a millisecond or so, and nothing has to be waited
             for: then it would take longer to hand the request to a thread.
     """
@@ -86,3 +86,16 @@ class Analysis(Generic[Asked]):
     def lacks_seed(self, request: Asked) -> bool:
         """Whether chance still has to decide."""
         return "seed" in self.schema.model_fields and getattr(request, "seed", None) is None
+
+
+def of_one_look(
+    path: str,
+    schema: type[Asked],
+    answer: type[BaseModel],
+    look: Callable[[Asked, Lab], Look],
+    is_brief: Callable[[Asked, Lab], bool],
+) -> Analysis[Asked]:
+    """An analysis whose answer is what one pass of the digit network makes of its images."""
+    return Analysis(
+        path, schema, answer, DigitNet.FAMILY, lambda request, lab: look(request, lab).alone(), look, is_brief
+    )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from models.analysis import activity
 from models.digit_net import LAYERS, DigitNet, Drives
 from service.lab import Lab
-from service.operations.analysis import Analysis, Look
+from service.operations.analysis import Look, of_one_look
 from service.operations.answered import Answered
 from service.operations.images import Stimulus, are_brief, batch, stimuli
 from service.rendering import cnn as figures
@@ -85,21 +85,17 @@ def _is_brief(images: Sequence[ImageInput], model: str | None, lab: Lab) -> bool
     return lab.catalogue.has_at_hand(DigitNet.FAMILY, model) and are_brief(images, lab)
 
 
-PREDICT = Analysis(
+PREDICT = of_one_look(
     "/cnn/predict",
     PredictRequest,
     PredictAnswer,
-    DigitNet.FAMILY,
-    lambda request, lab: predict(request, lab).alone(),
-    look=predict,
-    is_brief=lambda request, lab: _is_brief(request.all_images, request.model, lab),
+    predict,
+    lambda request, lab: _is_brief(request.all_images, request.model, lab),
 )
-ACTIVATIONS = Analysis(
+ACTIVATIONS = of_one_look(
     "/cnn/activations",
     ActivationsRequest,
     ActivationsAnswer,
-    DigitNet.FAMILY,
-    lambda request, lab: activations(request, lab).alone(),
-    look=activations,
-    is_brief=lambda request, lab: _is_brief([request.image], request.model, lab),
+    activations,
+    lambda request, lab: _is_brief([request.image], request.model, lab),
 )

@@ -17,6 +17,7 @@ import psutil
 import pytest
 from PIL import Image
 
+from service.warming import warm_answers
 from tests.contract.refusals import problem_document
 from tests.postgresql import serving_on
 from tests.service_process import Service
@@ -34,6 +35,7 @@ CHEAP = {"layer": "y", "unit": 0, "starts": 1, "steps": 1, "seed": 1}
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    warm_answers()  # what an API has to compile on a machine where none has run is no cost of the requests meanwhile
     with serving_on(request.param, tmp_path_factory.mktemp(request.param)) as running:
         yield running
 

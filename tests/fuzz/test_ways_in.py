@@ -24,12 +24,18 @@ from service.bodies import parse
 from service.errors import ServiceError
 from service.routes.jobs import MAX_WAIT_SECONDS, _place, _wait_seconds
 from service.schemas.common import Schema
+from service.warming import warm_answers
 from tests.fuzz.mutation import mutated, with_sound_checksums
 from tests.service_process import ROOT
 from tests.spending import sparing
 
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
 SECONDS_AT_MOST, MIB_AT_MOST = 2, 200
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    warm_answers()  # what takes seconds, once on a machine, is no cost of an example
 
 
 def budget(examples: int) -> settings:

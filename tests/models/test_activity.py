@@ -7,6 +7,8 @@ import torch
 
 from models.analysis.activity import accuracy, confusion, describe_layer, predict
 from models.digit_net import LAYERS, DigitNet
+from models.kernels import digit_net as digit_kernel
+from models.kernels import layer_summary
 
 
 @pytest.fixture
@@ -31,6 +33,17 @@ def test_probabilities_sum_to_one_and_the_label_is_the_most_probable(network):
         assert math.fsum(prediction["probabilities"]) == pytest.approx(1, abs=1e-14)
         assert prediction["probability"] == max(prediction["probabilities"])
         assert prediction["probabilities"][prediction["label"]] == prediction["probability"]
+
+
+def test_the_kernels_that_are_warm_serve_every_layer_and_any_number_of_images(network):
+    digit_kernel.warm()
+    layer_summary.warm()
+    for seen in (images(1), images(5)[::2]):
+        drives = network.drives_one_by_one(seen.numpy())
+        for name in LAYERS:
+            describe_layer(name, drives[name][0], with_drive=True)
+    assert len(digit_kernel._record.signatures) == 1
+    assert len(layer_summary._look.signatures) == 1
 
 
 def test_a_known_logit_gives_its_known_probability():

@@ -24,6 +24,12 @@ def compiled() -> None:
     grey_png.warm()  # what takes a second is no matter of an example's time
 
 
+def test_what_is_warm_is_what_reads() -> None:
+    for side in (1, 28):
+        assert grey_png.read(written(np.zeros((side, side), np.uint8))) is not None
+    assert len(grey_png._undo_filters.signatures) == 1
+
+
 def as_pillow_reads(data: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
         return np.asarray(picture)
