@@ -14,10 +14,11 @@ def warm() -> None:
 
 def warm_recordings() -> None:
     """Those of them that short analyses use."""
-    from models.kernels import digit_net, event_average, grey_png, layer_summary, memory_recording
+    from models.kernels import digit_net, event_average, grey_png, ink, layer_summary, memory_recording
 
     grey_png.warm()
     digit_net.warm()
     layer_summary.warm()
     memory_recording.warm()
     event_average.warm()
+    ink.warm()  # which takes longest

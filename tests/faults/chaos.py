@@ -44,7 +44,6 @@ SUBMISSIONS = [
 ]
 TERMINAL = {"succeeded", "failed", "cancelled"}
 TRAINING = {"cnn.train", "lstm.train"}
-LATE_SECONDS = 3.0  # what a loaded machine may add to the lease
 DRAIN_SECONDS = 300.0
 
 
@@ -58,6 +57,7 @@ class Plan:
     freezes: int
     outages: int
     lease_seconds: float = 3.0
+    late_seconds: float = 3.0  # what a loaded machine may add to the lease
     outage_seconds: float = 10.0
     longest_peace_seconds: float = 3.0
 
@@ -375,8 +375,12 @@ def _watch(_name: str, client: _Client, installation: _Installation, report: Rep
 
 
 def _probe(name: str, client: _Client, installation: _Installation, report: Report, url: str) -> None:
-    """What /readyz says has to have been true at some time within the lease."""
-    has_server = installation.server is not None
+    """What /readyz says has to have been true at some time within the lease.
+
+    A worker whose beats come late, as the machine is loaded, may count as gone; but not for longer than that.
+    """
+    has_server, plan = installation.server is not None, installation.plan
+    refused_since = None
     while not installation.is_over.wait(0.25):
         asked = time.monotonic()
         try:
@@ -384,12 +388,16 @@ def _probe(name: str, client: _Client, installation: _Installation, report: Repo
         except httpx.TransportError:
             continue
         report.counts["readiness asked"] += 1
-        earliest = asked - installation.plan.lease_seconds - LATE_SECONDS
+        earliest = asked - plan.lease_seconds - plan.late_seconds
         states = [installation.states(moment) for moment in installation.history.moments(earliest, time.monotonic())]
-        if response.status_code == 200 and all(map(_is_helpless, states)):
-            raise BrokenPromise(f"{name}: ready, while {states}")
-        if response.status_code != 200 and all(_is_sound(state, has_server) for state in states):
-            raise BrokenPromise(f"{name}: {response.status_code} {response.text}, while {states}")
+        if response.status_code == 200:
+            refused_since = None
+            if all(map(_is_helpless, states)):
+                raise BrokenPromise(f"{name}: ready, while {states}")
+        elif all(_is_sound(state, has_server) for state in states):
+            refused_since = refused_since or asked
+            if asked - refused_since >= plan.late_seconds:
+                raise BrokenPromise(f"{name}: {response.status_code} {response.text}, while {states}")
 
 
 def _is_helpless(states: dict[str, str]) -> bool:

@@ -100,7 +100,7 @@ class Pretence:
             no_more_work=threading.Event(),
             is_over=threading.Event(),
             history=self.history,
-            plan=Plan(1, 0, 0, 0, 0, lease_seconds=-chaos.LATE_SECONDS),  # what is told has to be true at once
+            plan=Plan(1, 0, 0, 0, 0, lease_seconds=0, late_seconds=0),  # what is told has to be true at once
             server=object(),
             workers=[],
             states=lambda moment: {name: self.history.at(name, moment) for name in THINGS},
