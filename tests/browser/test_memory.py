@@ -255,11 +255,14 @@ def _drag(page: Page, title: str, value: float) -> None:
 
 def _grip(page: Page, gate: str) -> tuple[float, float]:
     """Where a gate's grip is in the window: its middle, and the top of the gate's row."""
-    grip = page.get_by_title(f"Drag to hold the {gate}")
-    grip.scroll_into_view_if_needed()
-    box = grip.bounding_box()
-    assert box is not None
-    return box["x"] + box["width"] / 2, box["y"] + 10
+    x, y = page.get_by_title(f"Drag to hold the {gate}").evaluate(
+        """grip => {
+            grip.scrollIntoView({block: "center", behavior: "instant"});
+            const box = grip.getBoundingClientRect();
+            return [box.x + box.width / 2, box.y];
+        }"""
+    )
+    return x, y + 10
 
 
 def _swipe(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -275,9 +278,11 @@ def _swipe(page: Page, start: tuple[float, float], end: tuple[float, float]) -> 
 def _place(page: Page, title: str, value: float) -> tuple[float, float]:
     """Where a value of a trace lies in the window: its title stands above the row, which is 54 pixels high."""
     heading = page.locator(".stage .title", has_text=title)
-    heading.scroll_into_view_if_needed()
-    box, stage = heading.bounding_box(), page.locator(".stage").bounding_box()
-    assert box is not None
-    assert stage is not None
-    baseline = float(heading.get_attribute("y") or 0)
-    return stage["x"] + stage["width"] / 2, stage["y"] + baseline + 6 + (1 - value) * 54
+    place = heading.evaluate(
+        """heading => {
+            heading.scrollIntoView({block: "center", behavior: "instant"});
+            const stage = heading.closest(".stage").getBoundingClientRect();
+            return [stage.x + stage.width / 2, stage.y + Number(heading.getAttribute("y"))];
+        }"""  # in one go: traces are drawn anew when the window's width is known
+    )
+    return place[0], place[1] + 6 + (1 - value) * 54
