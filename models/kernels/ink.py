@@ -6,12 +6,8 @@ from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
 
-NOISE_REACH = 3.0
-"""Paper is what is at most so many standard deviations of the noise away from its usual tone."""
-
-FAINTEST = 0.04
-"""Ink that differs less from the paper is none."""
-
+_NOISE_REACH = 3.0  # standard deviations of the noise from the paper's usual tone, up to which all is paper
+_FAINTEST = 0.04  # ink that differs less from the paper is none
 _SIDE, _FITTED_SIDE = 28, 20
 _CELLS = 64  # along the longer side, to tell marks apart
 _TERMS = 6  # of a quadratic surface
@@ -43,15 +39,15 @@ def _ink(grey: Plane) -> Plane:
     darkness = _signed_distance_from_paper(grey)
     noise = _noise(_border(darkness))
     for _ in range(3):  # with its shading taken away the paper is told from the ink the better
-        paper = darkness < max(_otsu(darkness) / 2, NOISE_REACH * noise)
+        paper = darkness < max(_otsu(darkness) / 2, _NOISE_REACH * noise)
         if noise == 0 or paper.sum() < 32:
             break
         _take_shading_away(darkness, paper)
         noise = _noise(darkness.ravel()[paper.ravel()])
-    floor = NOISE_REACH * noise
+    floor = _NOISE_REACH * noise
     tones = darkness.ravel()
     level = _quantile(tones[tones >= _otsu(darkness)], 0.9)
-    if level < max(FAINTEST, 1.5 * floor):
+    if level < max(_FAINTEST, 1.5 * floor):
         return np.zeros_like(grey)
     ink = np.empty_like(grey)
     for r in range(len(ink)):

@@ -278,11 +278,11 @@ def _swipe(page: Page, start: tuple[float, float], end: tuple[float, float]) -> 
 def _place(page: Page, title: str, value: float) -> tuple[float, float]:
     """Where a value of a trace lies in the window: its title stands above the row, which is 54 pixels high."""
     heading = page.locator(".stage .title", has_text=title)
-    place = heading.evaluate(
+    x, y = heading.evaluate(
         """heading => {
             heading.scrollIntoView({block: "center", behavior: "instant"});
             const stage = heading.closest(".stage").getBoundingClientRect();
             return [stage.x + stage.width / 2, stage.y + Number(heading.getAttribute("y"))];
         }"""  # in one go: traces are drawn anew when the window's width is known
     )
-    return place[0], place[1] + 6 + (1 - value) * 54
+    return x, y + 6 + (1 - value) * 54

@@ -270,3 +270,16 @@ def test_readiness_that_is_not_true_is_told(pretence: Pretence, status: int, cha
     pretence.answers["GET /readyz"] = lambda: answer({}, status)
     with pytest.raises(BrokenPromise, match="ready, while" if status == 200 else "503 .*, while"):
         pretence.act("_probe", url=pretence.installation.urls[0])
+
+
+def test_late_beats_may_make_it_unready_for_a_moment_but_not_for_longer(pretence: Pretence) -> None:
+    pretence.installation.plan = Plan(1, 0, 0, 0, 0, lease_seconds=0, late_seconds=0.6)
+    pretence.installation.states = lambda moment: dict.fromkeys(THINGS, "up")
+    once = iter([answer({}, 503)])
+    recovered = pretence.last(lambda: answer({}), "is_over")
+    pretence.answers["GET /readyz"] = lambda: next(once, None) or recovered()
+    pretence.act("_probe", url=pretence.installation.urls[0])
+    pretence.installation.is_over.clear()
+    pretence.answers["GET /readyz"] = lambda: answer({}, 503)
+    with pytest.raises(BrokenPromise, match=r"503 .*, while"):
+        pretence.act("_probe", url=pretence.installation.urls[0])
