@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from safetensors.torch import load_file
 
+from models.digits import Digits
 from tests.browser.student import Student
 
 _QUICK = {"layer": "y", "unit": 3, "starts": 8, "steps": 50}
@@ -37,7 +38,7 @@ def test_jobs_wait_run_and_are_cancelled_before_the_eye(student: Student) -> Non
     expect(_jobs(page).first).to_contain_text("cancelled", timeout=20_000)
 
 
-def test_a_result_is_opened_with_its_pictures_and_again_by_its_address(student: Student) -> None:
+def test_a_result_is_opened_with_its_pictures_and_again_by_its_address(student: Student, digits: Digits) -> None:
     page = student.page
     job = student.submit("/cnn/tune", _QUICK)
     page.reload()

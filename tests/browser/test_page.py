@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
+from models.digits import Digits
 from service.routes.pages import PANELS
 from tests.browser.student import Student, run
 from tests.service_process import Service
@@ -62,7 +63,7 @@ THERE = {
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280, 1600])
-def test_no_panel_is_wider_than_its_window(width: int, browser: Browser, service: Service) -> None:
+def test_no_panel_is_wider_than_its_window(width: int, browser: Browser, service: Service, digits: Digits) -> None:
     with Student.before(browser, service, viewport={"width": width, "height": 800}) as student:
         for panel in PANELS:
             student.page.goto(f"/#{panel}")
@@ -166,8 +167,10 @@ OFFERS = {
 
 @pytest.mark.parametrize("panel", PANELS)
 def test_every_call_of_a_panel_runs_as_copied_in_curl_and_in_python_and_every_picture_comes(
-    panel: str, student: Student
+    panel: str, student: Student, request: pytest.FixtureRequest
 ) -> None:
+    if panel == "unit":  # which measures its tuning curve over digits
+        request.getfixturevalue("digits")
     fill(student, panel)
     take = student.page.locator(f".{panel} .take")
     take.get_by_text("The call, a link, the data").click()
