@@ -25,6 +25,7 @@ class Slow:
     """A client that says `opening` at once and then `pace` more bytes a second; and what it was told, and when.
 
     It has ended when it was answered or hung up on; one that has something to say `afterwards` says it then.
+    Both are told in seconds since it began to connect: opening a crowd takes a loaded machine longer than a second.
     """
 
     opening: bytes
@@ -34,9 +35,11 @@ class Slow:
     told: bytes = b""
     answered: float | None = None
     ended: float | None = None
+    began: float = field(init=False)
     connection: socket.socket = field(init=False)
 
     def begin(self, address: tuple[str, int]) -> None:
+        self.began = time.monotonic()
         self.connection = socket.create_connection(address, timeout=30)
         self.connection.sendall(self.opening)
         self.connection.setblocking(False)
@@ -45,11 +48,12 @@ class Slow:
         with suppress(OSError):  # hung up on, which reading tells
             self.more = self.more[self.connection.send(self.more[: self.pace]) :]
 
-    def hear(self, seconds: float) -> None:
+    def hear(self) -> None:
         try:
             heard = self.connection.recv(65536)
         except OSError:
             heard = b""
+        seconds = time.monotonic() - self.began
         self.told += heard
         is_answered = heard.startswith(b"HTTP/1.1 200") and b"text/event-stream" not in heard
         if is_answered and self.afterwards:
@@ -105,7 +109,7 @@ def _served(crowd: Mapping[str, list[Slow]], client: httpx.Client) -> Iterator[f
         next_second = SECOND
         while len(waiting.get_map()) > 1 and next_second < 3 * BODY_SECONDS:
             for key, _ in waiting.select(max(0.0, next_second - (time.monotonic() - began))):
-                key.data.hear(time.monotonic() - began)
+                key.data.hear()
                 if key.data.ended is not None:
                     waiting.unregister(key.fileobj)
             if time.monotonic() - began >= next_second:
