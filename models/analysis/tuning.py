@@ -25,6 +25,10 @@ STALL_STEPS = 50
 STALL_GAIN = 0.001
 """A search has converged when within so many steps the starts of each unit gain less than this share of its best."""
 
+_BETAS = {"ascent": (0.5, 0.9), "notebook": (0.9, 0.999)}
+_WARM_UP = 0.25
+_FIRST_RATE = 0.1
+
 _IMAGES_PER_SLICE = 2048
 _BATCH = 256
 _TRACE_POINTS = 100
@@ -52,12 +56,19 @@ class Tuning:
 
     It works on a copy of the network, and no global RNG is touched.
 
+    Every image climbs by Adam. With the method "ascent" the learning rate begins at a tenth, is whole after a quarter
+    of the steps and from there falls to 0 in a straight line, the one-cycle policy of Smith and Topin (2018): large
+    steps leave poor optima behind, small ones find the top of the last. The betas are 0.5 and 0.9: with the usual long
+    memory an image goes on for many steps where it should turn. Against a constant 0.1 and the usual betas the best
+    start of 200 steps reaches a tenth more in dense layers and 1% more in convolutional ones, whose learning rate is
+    lower; of ten freshly trained networks the output that is hardest to drive reaches 2.2 times its best digit, not 1.9
+    (64 starts). Of 161 units of `l4`, 6 reach less than 95% of what they did, and 138 more than 105%.
+
     With `early_stop` it ends as converged when, in each unit, the mean over the starts of the best objective so far has
-    risen by less than 0.1% of the unit's best during 50 steps, looked at every 50 steps. Measured on 244 units of all
-    layers of the shipped networks, each alone, exciting and inhibiting: against all 200 steps the best drive loses more
-    than 0.5% in 0.4% of the searches with 32 starts (0.8% at worst), in 0.1% with 8 (1.0% at worst), and in 2% with a
-    single one, which a plateau can deceive. Within 200 steps this ends most searches in `l1`, at step 100, and few
-    others: in the last 50 an output unit's starts still gain 0.6 to 0.8%.
+    risen by less than 0.1% of the unit's best during 50 steps, looked at every 50 steps. Measured in 292 searches for
+    single units of all layers of the shipped networks, exciting and inhibiting: against all 200 steps the best drive
+    never loses more than 0.5% with 32 starts or 8, and in 4% with a single one, which the large steps can deceive, most
+    of them in `l2`. Within 200 steps this ends most searches in `l1`, at step 100, and hardly any other.
 
     Attributes:
         settings: As asked for, completed.
@@ -253,14 +264,24 @@ class Tuning:
             self._images.clamp_(0, 1)
 
     def _adam(self, gradient: Tensor) -> None:
-        assert self.settings.learning_rate is not None
-        self._mean.lerp_(gradient, 1 - 0.9)
-        self._square.lerp_(gradient.square(), 1 - 0.999)
-        unbiased = self._mean / (1 - 0.9**self._step)
+        first, second = _BETAS[self.settings.method]
+        self._mean.lerp_(gradient, 1 - first)
+        self._square.lerp_(gradient.square(), 1 - second)
+        unbiased = self._mean / (1 - first**self._step)
         # torch's own 1e-8 would make weak units climb more slowly than strong ones.
         smallest = 1e-8 if self.settings.method == "notebook" else 1e-16
-        spread = (self._square / (1 - 0.999**self._step)).sqrt_().add_(smallest)
-        self._images.addcdiv_(unbiased, spread, value=self.settings.learning_rate)
+        spread = (self._square / (1 - second**self._step)).sqrt_().add_(smallest)
+        self._images.addcdiv_(unbiased, spread, value=self._learning_rate())
+
+    def _learning_rate(self) -> float:
+        """Of the step at hand."""
+        assert self.settings.learning_rate is not None
+        if self.settings.method == "notebook":
+            return self.settings.learning_rate
+        done = (self._step - 1) / self.total
+        warming_up = _FIRST_RATE + (1 - _FIRST_RATE) * done / _WARM_UP
+        cooling_down = (1 - done) / (1 - _WARM_UP)
+        return self.settings.learning_rate * min(warming_up, cooling_down)
 
     def _has_stalled(self, readings: "_Readings") -> bool:
         self._best = torch.maximum(self._best, readings.measure - readings.prior)

@@ -16,9 +16,11 @@ IMAGES_AT_MOST = 8192
 """Units times starts that one tuning climbs at once."""
 
 _METHODS: dict[str, dict[str, Any]] = {
-    "ascent": {"steps": 200, "learning_rate": 0.1, "penalty": 1.0, "early_stop": True},
+    "ascent": {"steps": 200, "penalty": 1.0, "early_stop": True},
     "notebook": {"steps": 1000, "learning_rate": 0.01, "penalty": 100.0, "early_stop": False},
 }
+
+_ASCENT_LEARNING_RATES = {"conv": 0.2, "dense": 0.5}
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class TuningSettings:
             own rule: the square of the activity after the ReLU, and a pull towards grey that knows no unit.
         starts: Independent random beginnings, the same for each unit.
         steps: Steps of Adam; None for the method's own.
-        learning_rate: Of Adam; None for the method's own.
+        learning_rate: Of Adam, the highest on the way (`Tuning`); None for the method's own, which depends on the
+            kind of layer.
         penalty: Weight of the prior; None for the method's own.
         robustness: From 0 to 1: how much the image is shifted, paled and speckled, anew at each step, before it is
             shown during the search (ascent only).
@@ -68,8 +71,9 @@ class TuningSettings:
             UnknownLayer: The network has no such layer.
             InvalidTraining: The settings contradict each other.
         """
-        own = {name: value for name, value in _METHODS[self.method].items() if getattr(self, name) is None}
-        settings = replace(self, **own)
+        rate = _ASCENT_LEARNING_RATES[layer(self.layer).kind]
+        own = {"learning_rate": rate, **_METHODS[self.method]}
+        settings = replace(self, **{name: value for name, value in own.items() if getattr(self, name) is None})
         settings._refuse_contradictions()
         settings._refuse_numbers_out_of_range()
         return settings

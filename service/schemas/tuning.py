@@ -19,6 +19,10 @@ ROBUSTNESS = (
 )
 SMOOTHNESS = "Weight of the squared differences of neighbouring pixels; 20 is clearly seen. Ascent only."
 DIVERSITY = "Weight of the likeness among one unit's starts; 20 drives them apart. Ascent only."
+LEARNING_RATE = (
+    "Of Adam. Ascent rises to it over a quarter of the steps and then falls to 0; default: 0.5, convolutional layers "
+    "0.2. Notebook keeps it; default: 0.01."
+)
 EARLY_STOP = (
     "End when in 50 steps no unit's starts gain 0.1% of its best on average. Default: true; for the method notebook "
     "false."
@@ -52,7 +56,7 @@ class TuneRequest(AnalysisRequest):
     )
     starts: Starts = 64
     steps: Steps | None = Field(None, description="At most. Default: 200; notebook 1000.")
-    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(None, description="Default: the method's own.")
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(None, description=LEARNING_RATE)
     penalty: Weight | None = Field(None, description="Default: the method's own.")
     robustness: Annotated[float, Field(ge=0, le=1, description=ROBUSTNESS)] = 0.0
     smoothness: Annotated[Weight, Field(description=SMOOTHNESS)] = 0.0

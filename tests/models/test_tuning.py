@@ -375,6 +375,46 @@ def test_chance_chooses_among_the_units_that_an_image_can_drive(network):
         Tuning(network, any_unit)
 
 
+# Large steps first, small ones last
+
+
+class Unhurried(Tuning):
+    """The same search at one learning rate all the way."""
+
+    def _learning_rate(self) -> float:
+        return 0.1
+
+
+def test_large_steps_leave_poor_optima_behind():
+    drives = []
+    for search in (Tuning, Unhurried):
+        tuning = search(shipped_network("digit-net"), TuningSettings("y", units="all", starts=16))
+        run(tuning)
+        drives.append(tuning.found().after)
+    assert (drives[0].amax(dim=1) > drives[1].amax(dim=1)).sum() >= 8
+    assert drives[0].mean() > 1.05 * drives[1].mean()
+
+
+@pytest.mark.parametrize(("layer", "highest"), [("y", 0.5), ("l2", 0.2)])
+def test_the_learning_rate_rises_for_a_quarter_of_the_steps_and_falls_for_the_rest(network, layer, highest):
+    tuning = Tuning(network, TuningSettings(layer, units=(1,), starts=1, steps=200, early_stop=False))
+    rates = []
+    tuning._learning_rate = lambda usual=tuning._learning_rate: rates.append(usual()) or rates[-1]
+    run(tuning)
+    assert len(rates) == 200
+    assert rates[:51] == sorted(rates[:51])
+    assert rates[50:] == sorted(rates[50:], reverse=True)
+    assert rates[0] == pytest.approx(highest / 10)
+    assert rates[50] == pytest.approx(highest)
+    assert 0 < rates[-1] < highest / 100
+
+
+def test_the_notebook_s_learning_rate_stays(network):
+    tuning = Tuning(network, replace(QUICK, method="notebook", steps=3))
+    run(tuning)
+    assert tuning._learning_rate() == 0.01
+
+
 # Early stop
 
 
@@ -569,6 +609,6 @@ def test_outputs_of_the_shipped_networks_reach_twice_what_the_best_real_digit_do
 
 @pytest.mark.parametrize("layer", ["l3", "l4"])
 def test_nearly_all_hidden_units_of_a_shipped_network_can_be_driven_above_zero(layer):
-    tuning = Tuning(shipped_network("digit-net"), TuningSettings(layer, units="all", starts=4, steps=60))
+    tuning = Tuning(shipped_network("digit-net"), TuningSettings(layer, units="all", starts=8))
     run(tuning)
     assert (tuning.found().after.amax(dim=1) > 0).float().mean() >= 0.95
